@@ -1,0 +1,87 @@
+//! Argo CD versions and what changed between them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A stable Argo CD release, written with a leading `v` as Argo CD tags it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", extend("pattern" = r"^v?[0-9]+\.[0-9]+\.[0-9]+$"))]
+pub struct ArgoVersion(semver::Version);
+
+impl ArgoVersion {
+    /// The newest release that this version of the tool knows.
+    pub fn current() -> Self {
+        Self::new(3, 5, 1)
+    }
+
+    const fn new(major: u64, minor: u64, patch: u64) -> Self {
+        Self(semver::Version::new(major, minor, patch))
+    }
+
+    fn since(&self, major: u64, minor: u64) -> bool {
+        self.0 >= semver::Version::new(major, minor, 0)
+    }
+
+    /// CustomResourceDefinitions are `apiextensions.k8s.io/v1`; before 2.0 they were `v1beta1`, which
+    /// Kubernetes 1.22 removed.
+    pub fn has_v1_crds(&self) -> bool {
+        self.since(2, 0)
+    }
+
+    /// `argocd-cmd-params-cm` sets the server's flags (since 2.1); before, only the container's command does.
+    pub fn has_cmd_params(&self) -> bool {
+        self.since(2, 1)
+    }
+
+    /// The core variant, without API server and UI, is published (since 2.1).
+    pub fn has_core_variant(&self) -> bool {
+        self.since(2, 1)
+    }
+
+    /// Repositories are declared by labelled Secrets (since 2.1); before, by keys of `argocd-cm`.
+    pub fn has_repository_secrets(&self) -> bool {
+        self.since(2, 1)
+    }
+}
+
+/// Why a text is no version of Argo CD.
+#[derive(Debug, thiserror::Error)]
+#[error("expected a release of Argo CD such as {current}, got {text:?}", current = ArgoVersion::current())]
+pub struct BadVersion {
+    text: String,
+}
+
+impl FromStr for ArgoVersion {
+    type Err = BadVersion;
+
+    fn from_str(text: &str) -> Result<Self, BadVersion> {
+        match semver::Version::parse(text.strip_prefix('v').unwrap_or(text)) {
+            Ok(version) if version.pre.is_empty() && version.build.is_empty() => Ok(Self(version)),
+            _ => Err(BadVersion { text: text.to_owned() }),
+        }
+    }
+}
+
+impl TryFrom<String> for ArgoVersion {
+    type Error = BadVersion;
+
+    fn try_from(text: String) -> Result<Self, BadVersion> {
+        text.parse()
+    }
+}
+
+impl From<ArgoVersion> for String {
+    fn from(version: ArgoVersion) -> String {
+        version.to_string()
+    }
+}
+
+impl fmt::Display for ArgoVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.0)
+    }
+}

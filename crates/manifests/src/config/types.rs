@@ -1,0 +1,492 @@
+//! What `gitops.yaml` says, as types. Field docs become the descriptions in the JSON Schema.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::argocd::version::ArgoVersion;
+
+/// The whole of `gitops.yaml`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Config {
+    /// Where Kubernetes comes from.
+    pub cluster: Cluster,
+    /// Which Argo CD is installed, and how.
+    pub argocd: ArgoCd,
+    /// How Argo CD is reached from outside the cluster.
+    pub expose: Expose,
+    /// The GitOps repository: the source of truth of every environment.
+    pub git: Git,
+    /// GitOps environments: one namespace each, backed by a folder of the repository.
+    pub environments: Vec<Environment>,
+    /// The environment of the request logger; left out where Seldon's logging is not used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logging: Option<Logging>,
+    /// Seldon Enterprise Platform, where it is installed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seldon: Option<Seldon>,
+    /// Webhooks at the Git host, so that changes are pushed instead of polled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhooks: Option<Webhooks>,
+}
+
+/// Where Kubernetes comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Cluster {
+    /// Who makes the cluster.
+    pub provider: Provider,
+    /// Name of the cluster that `kwok` or `kind` makes.
+    #[schemars(extend("pattern" = DNS_LABEL))]
+    pub name: String,
+    /// Context in the kubeconfig; needed by the provider `context`, never guessed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// Kubeconfig file of the provider `context`; by default what kubectl would use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Image of the nodes that `kind` makes, best with its digest; by default kind's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_image: Option<String>,
+    /// Number of simulated nodes (`kwok`).
+    #[schemars(range(min = 1, max = 1000))]
+    pub nodes: u16,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            provider: Provider::default(),
+            name: "gitops-setup".into(),
+            context: None,
+            kubeconfig: None,
+            node_image: None,
+            nodes: 1,
+        }
+    }
+}
+
+/// Who makes the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// A real control plane on this machine with simulated nodes; needs no Docker.
+    #[default]
+    Kwok,
+    /// A cluster of containers, by kind; needs Docker.
+    Kind,
+    /// A cluster that exists already, by its context in a kubeconfig.
+    Context,
+}
+
+/// Which Argo CD is installed, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ArgoCd {
+    /// Release of Argo CD.
+    pub version: ArgoVersion,
+    /// Which of the release's manifests.
+    pub variant: Variant,
+    /// Namespace of Argo CD.
+    #[schemars(extend("pattern" = DNS_LABEL))]
+    pub namespace: String,
+    /// Where the manifest comes from.
+    pub manifest: ManifestSource,
+    /// Password of the user `admin`, by reference. By default the environment variable ARGOCDINITIALPASS; where
+    /// that is not set either, Argo CD's own initial password stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_password: Option<SecretRef>,
+    /// Who ends TLS: the ingress layer in front of Argo CD (the guide's advice), or Argo CD itself.
+    pub tls_termination: TlsTermination,
+    /// Path under which Argo CD is served, such as `/argocd`; `/` for the root.
+    #[schemars(extend("pattern" = r"^/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?$"))]
+    pub root_path: String,
+}
+
+impl Default for ArgoCd {
+    fn default() -> Self {
+        Self {
+            version: ArgoVersion::current(),
+            variant: Variant::default(),
+            namespace: "argocd".into(),
+            manifest: ManifestSource::default(),
+            admin_password: None,
+            tls_termination: TlsTermination::default(),
+            root_path: "/argocd".into(),
+        }
+    }
+}
+
+impl ArgoCd {
+    /// The root path without its slash at the end; `None` where Argo CD is served at the root.
+    pub fn root_path(&self) -> Option<&str> {
+        Some(self.root_path.trim_end_matches('/')).filter(|path| !path.is_empty())
+    }
+}
+
+/// Which of a release's manifests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Variant {
+    /// One replica of each component.
+    #[default]
+    Standard,
+    /// Several replicas and a highly available Redis; needs three nodes.
+    Ha,
+    /// Without API server, UI and login.
+    Core,
+}
+
+/// Where the manifest of Argo CD comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ManifestSource {
+    /// `official`, and `bundled` where the official one can't be had and the provider is `kwok`.
+    #[default]
+    Auto,
+    /// The release's own, downloaded, verified against the checksum that this tool carries, and cached.
+    Official,
+    /// A minimal install of the current version that this tool carries, for machines that reach nothing.
+    Bundled,
+    /// None: Argo CD is installed already, and is only configured.
+    Existing,
+    /// A file on this machine. A published release is recognised by its checksum.
+    File(PathBuf),
+}
+
+/// Who ends TLS for Argo CD's API and UI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsTermination {
+    /// The ingress layer; Argo CD itself speaks plain HTTP inside the cluster (`server.insecure`).
+    #[default]
+    Ingress,
+    /// Argo CD's own server.
+    Argocd,
+}
+
+/// Names a secret value without holding it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretRef {
+    /// The value of an environment variable.
+    Env(String),
+    /// The content of a file, less one line break at its end.
+    File(PathBuf),
+    /// The standard output of a command (program and arguments, no shell), less one line break at its end.
+    Command(Vec<String>),
+}
+
+impl std::fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "environment variable {name}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Command(words) => write!(f, "command {}", words.first().map_or("", String::as_str)),
+        }
+    }
+}
+
+/// How Argo CD is reached from outside the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Expose {
+    /// By which kind of object.
+    pub via: Via,
+    /// Host name under which Argo CD answers; by default any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Settings of `via: istio`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub istio: Option<Istio>,
+    /// Settings of `via: ingress`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<Ingress>,
+    /// Settings of `via: gateway-api`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_api: Option<GatewayApi>,
+}
+
+/// By which kind of object Argo CD is exposed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Via {
+    /// Not at all; a port-forward reaches it.
+    #[default]
+    None,
+    /// A VirtualService at an Istio gateway.
+    Istio,
+    /// An Ingress.
+    Ingress,
+    /// An HTTPRoute at a Gateway.
+    GatewayApi,
+}
+
+/// Settings of `via: istio`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Istio {
+    /// The Gateway, as `namespace/name`.
+    #[schemars(extend("pattern" = NAMESPACED_NAME))]
+    pub gateway: String,
+    /// The Service of the ingress gateway, as `namespace/name`: its status carries the address.
+    #[schemars(extend("pattern" = NAMESPACED_NAME))]
+    pub service: String,
+}
+
+impl Default for Istio {
+    fn default() -> Self {
+        Self {
+            gateway: "istio-system/seldon-gateway".into(),
+            service: "istio-system/istio-ingressgateway".into(),
+        }
+    }
+}
+
+/// Settings of `via: ingress`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Ingress {
+    /// `ingressClassName`; by default the cluster's default class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_name: Option<String>,
+    /// Secret in Argo CD's namespace with the certificate for `host`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_secret: Option<String>,
+    /// Further annotations, as the ingress controller wants them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Settings of `via: gateway-api`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct GatewayApi {
+    /// The Gateway, as `namespace/name`.
+    #[schemars(extend("pattern" = NAMESPACED_NAME))]
+    pub gateway: String,
+    /// Listener of the Gateway; by default all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section_name: Option<String>,
+}
+
+/// The GitOps repository.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Git {
+    /// Address of the repository. As in the guide, `host/path` without a protocol means https.
+    pub url: String,
+    /// Branch that the environments follow; by default the repository's own default branch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// Who commits where this tool writes to the repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<Author>,
+    /// Credentials, by reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<GitAuth>,
+}
+
+/// Who commits.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Author {
+    /// Name in commits; also the user at the Git host.
+    pub name: String,
+    /// E-mail address in commits.
+    pub email: String,
+}
+
+/// Credentials for the repository, by reference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum GitAuth {
+    /// HTTPS with user and token.
+    #[serde(rename_all = "camelCase")]
+    Token {
+        /// User at the Git host.
+        username: String,
+        /// Token or password.
+        token: SecretRef,
+    },
+    /// SSH with a private key.
+    #[serde(rename_all = "camelCase")]
+    Ssh {
+        /// Private key in OpenSSH or PEM form.
+        private_key: SecretRef,
+        /// Passphrase of the key, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passphrase: Option<SecretRef>,
+        /// Known hosts file that holds the Git host's keys.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known_hosts: Option<PathBuf>,
+    },
+}
+
+/// One GitOps environment: a namespace, backed by a folder of the repository.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Environment {
+    /// Namespace, and folder of the repository.
+    #[schemars(extend("pattern" = DNS_LABEL))]
+    pub namespace: String,
+    /// Name of the Application; by default `seldon-gitops-<namespace>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = DNS_NAME))]
+    pub application: Option<String>,
+    /// Name of the AppProject. Environments may share one.
+    #[serde(default = "default_project")]
+    #[schemars(extend("pattern" = DNS_NAME))]
+    pub project: String,
+    /// Groups of users that may see or change what runs here; none means everyone.
+    #[serde(default, skip_serializing_if = "Roles::is_empty")]
+    pub roles: Roles,
+    /// Only the groups in `roles` may use the namespace; by default so where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restricted: Option<bool>,
+    /// How changes in the repository reach the cluster.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sync_policy: SyncPolicy,
+    /// Cluster-wide kinds that the environment may bring along. The guide allows all (`group: "*"`, `kind: "*"`),
+    /// which lets whoever writes to the repository take over the cluster; the default is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cluster_resources: Vec<GroupKind>,
+}
+
+impl Environment {
+    /// An environment with the guide's own names.
+    pub fn new(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.into(),
+            application: None,
+            project: default_project(),
+            roles: Roles::default(),
+            restricted: None,
+            sync_policy: SyncPolicy::default(),
+            cluster_resources: Vec::new(),
+        }
+    }
+
+    /// Name of the Application.
+    pub fn application(&self) -> String {
+        self.application.clone().unwrap_or_else(|| default_application(&self.namespace))
+    }
+
+    /// Whether only the groups in `roles` may use the namespace.
+    pub fn restricted(&self) -> bool {
+        self.restricted.unwrap_or(!self.roles.is_empty())
+    }
+}
+
+/// The name by which Seldon Enterprise Platform finds a namespace's Application without being told.
+pub fn default_application(namespace: &str) -> String {
+    format!("seldon-gitops-{namespace}")
+}
+
+fn default_project() -> String {
+    "seldon".into()
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Groups of users with rights in a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Roles {
+    /// Groups that may look.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<String>,
+    /// Groups that may change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub write: Vec<String>,
+}
+
+impl Roles {
+    /// No group is named.
+    pub fn is_empty(&self) -> bool {
+        self.read.is_empty() && self.write.is_empty()
+    }
+}
+
+/// How changes in the repository reach the cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct SyncPolicy {
+    /// Argo CD syncs by itself; otherwise somebody has to press the button.
+    pub automated: bool,
+    /// What is gone from the repository is deleted from the cluster.
+    pub prune: bool,
+    /// Changes made in the cluster by hand are taken back.
+    pub self_heal: bool,
+}
+
+impl Default for SyncPolicy {
+    fn default() -> Self {
+        Self { automated: true, prune: false, self_heal: false }
+    }
+}
+
+/// A kind of object in an API group; `*` stands for any.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupKind {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// Kind.
+    pub kind: String,
+}
+
+/// The environment of the request logger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Logging {
+    /// The centralised logging namespace, as Seldon Enterprise Platform is configured.
+    #[schemars(extend("pattern" = DNS_LABEL))]
+    pub namespace: String,
+}
+
+impl Default for Logging {
+    fn default() -> Self {
+        Self { namespace: "seldon-logs".into() }
+    }
+}
+
+/// Seldon Enterprise Platform.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Seldon {
+    /// Namespace of Seldon Enterprise Platform.
+    #[schemars(extend("pattern" = DNS_LABEL))]
+    pub namespace: String,
+}
+
+impl Default for Seldon {
+    fn default() -> Self {
+        Self { namespace: "seldon-system".into() }
+    }
+}
+
+/// Webhooks at the Git host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Webhooks {
+    /// Host name of the Git host's API, such as `api.github.com`; by default found from the repository's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
+    /// Name of the repository at the Git host; by default the last part of its address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+}
+
+/// RFC 1123 label: names of namespaces and clusters.
+pub const DNS_LABEL: &str = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
+/// RFC 1123 subdomain: names of most other objects.
+pub const DNS_NAME: &str = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$";
+/// Namespace and name of an object, with a slash between.
+pub const NAMESPACED_NAME: &str =
+    r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$";

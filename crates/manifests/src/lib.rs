@@ -1,0 +1,14 @@
+//! Configuration to Kubernetes objects and file contents.
+//!
+//! Everything here is pure: no clock, no network, no files, no environment. This is the only crate that
+//! reads or writes YAML text.
+
+pub mod argocd;
+pub mod config;
+pub mod object;
+pub mod yaml;
+
+pub use object::{Object, ObjectRef};
+
+/// Value of the label `app.kubernetes.io/managed-by` and prefix of every field manager of this tool.
+pub const MANAGER: &str = "gitops-setup";

@@ -1,0 +1,217 @@
+//! A Kubernetes object as plain data, and the reference that names one.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// Names one object in a cluster. Orders by kind of object first, so that lists of references group well.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectRef {
+    /// Group and version as in a manifest: `v1`, `apps/v1`.
+    pub api_version: String,
+    /// Kind in the singular: `ConfigMap`.
+    pub kind: String,
+    /// `None` for cluster-scoped objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl ObjectRef {
+    /// A reference to an object in a namespace.
+    pub fn namespaced(api_version: &str, kind: &str, namespace: &str, name: &str) -> Self {
+        Self { namespace: Some(namespace.into()), ..Self::cluster_scoped(api_version, kind, name) }
+    }
+
+    /// A reference to an object that lives in no namespace.
+    pub fn cluster_scoped(api_version: &str, kind: &str, name: &str) -> Self {
+        Self { api_version: api_version.into(), kind: kind.into(), namespace: None, name: name.into() }
+    }
+
+    /// The API group; empty for the core group.
+    pub fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// The version within the group.
+    pub fn version(&self) -> &str {
+        self.api_version.split_once('/').map_or(&self.api_version, |(_, version)| version)
+    }
+}
+
+/// `kind/name`, with ` in namespace` where there is one: the way kubectl users name an object.
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)?;
+        match &self.namespace {
+            Some(namespace) => write!(f, " in {namespace}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A whole Kubernetes object as JSON. The four fields that name it are always there.
+///
+/// `Debug` and `Serialize` show everything: an `Object` holds no secret that this tool was given (those are
+/// filled in on the way to the server, see `stages::Action`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Value", into = "Value")]
+pub struct Object(Value);
+
+/// Why a JSON value is no Kubernetes object.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not a Kubernetes object: {0} is missing or not a text")]
+pub struct NotAnObject(&'static str);
+
+impl TryFrom<Value> for Object {
+    type Error = NotAnObject;
+
+    fn try_from(value: Value) -> Result<Self, NotAnObject> {
+        for (pointer, field) in
+            [("/apiVersion", "apiVersion"), ("/kind", "kind"), ("/metadata/name", "metadata.name")]
+        {
+            if value.pointer(pointer).and_then(Value::as_str).is_none_or(str::is_empty) {
+                return Err(NotAnObject(field));
+            }
+        }
+        Ok(Self(value))
+    }
+}
+
+impl From<Object> for Value {
+    fn from(object: Object) -> Value {
+        object.0
+    }
+}
+
+impl Object {
+    /// An object with a name and nothing else.
+    pub fn new(reference: &ObjectRef) -> Self {
+        let mut metadata = json!({ "name": reference.name });
+        if let Some(namespace) = &reference.namespace {
+            metadata["namespace"] = json!(namespace);
+        }
+        Self(json!({ "apiVersion": reference.api_version, "kind": reference.kind, "metadata": metadata }))
+    }
+
+    /// The same object with a top-level field (`spec`, `data`, `rules`) set.
+    pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.0[field] = value.into();
+        self
+    }
+
+    /// The same object with a label set.
+    pub fn with_label(mut self, key: &str, value: &str) -> Self {
+        self.metadata_map("labels").insert(key.into(), value.into());
+        self
+    }
+
+    /// The same object with an annotation set.
+    pub fn with_annotation(mut self, key: &str, value: &str) -> Self {
+        self.metadata_map("annotations").insert(key.into(), value.into());
+        self
+    }
+
+    /// The same object in another namespace.
+    pub fn with_namespace(mut self, namespace: &str) -> Self {
+        self.0["metadata"]["namespace"] = namespace.into();
+        self
+    }
+
+    fn metadata_map(&mut self, field: &str) -> &mut Map<String, Value> {
+        let slot = &mut self.0["metadata"][field];
+        if !slot.is_object() {
+            *slot = json!({});
+        }
+        slot.as_object_mut().expect("it was just made an object")
+    }
+
+    /// What names this object.
+    pub fn reference(&self) -> ObjectRef {
+        ObjectRef {
+            api_version: self.text("/apiVersion").to_owned(),
+            kind: self.kind().to_owned(),
+            namespace: self.namespace().map(str::to_owned),
+            name: self.name().to_owned(),
+        }
+    }
+
+    /// `kind`.
+    pub fn kind(&self) -> &str {
+        self.text("/kind")
+    }
+
+    /// `metadata.name`.
+    pub fn name(&self) -> &str {
+        self.text("/metadata/name")
+    }
+
+    /// `metadata.namespace`.
+    pub fn namespace(&self) -> Option<&str> {
+        self.get("/metadata/namespace").and_then(Value::as_str)
+    }
+
+    /// The value of a label.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.0["metadata"]["labels"][key].as_str()
+    }
+
+    /// The value of an annotation.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.0["metadata"]["annotations"][key].as_str()
+    }
+
+    /// The value at a JSON pointer (RFC 6901).
+    pub fn get(&self, pointer: &str) -> Option<&Value> {
+        self.0.pointer(pointer)
+    }
+
+    /// The text at a JSON pointer; empty where there is none.
+    pub fn text(&self, pointer: &str) -> &str {
+        self.get(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The list at a JSON pointer; empty where there is none.
+    pub fn list(&self, pointer: &str) -> &[Value] {
+        self.get(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// The value at a JSON pointer, to change in place. Not for the four fields that name the object.
+    pub fn get_mut(&mut self, pointer: &str) -> Option<&mut Value> {
+        self.0.pointer_mut(pointer)
+    }
+
+    /// The whole object as JSON.
+    pub fn as_value(&self) -> &Value {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lacks_a_name_is_no_object() {
+        let missing = |value: Value| Object::try_from(value).unwrap_err().to_string();
+        assert!(missing(json!({})).contains("apiVersion"));
+        assert!(missing(json!({"apiVersion": "v1", "kind": "List", "items": []})).contains("metadata.name"));
+        assert!(
+            missing(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": ""}})).contains("name")
+        );
+    }
+
+    #[test]
+    fn a_reference_reads_like_kubectl() {
+        let service = ObjectRef::namespaced("v1", "Service", "argocd", "argocd-server");
+        assert_eq!(service.to_string(), "Service/argocd-server in argocd");
+        assert_eq!((service.group(), service.version()), ("", "v1"));
+        let role = ObjectRef::cluster_scoped("rbac.authorization.k8s.io/v1", "ClusterRole", "reader");
+        assert_eq!(role.to_string(), "ClusterRole/reader");
+        assert_eq!((role.group(), role.version()), ("rbac.authorization.k8s.io", "v1"));
+        assert_eq!(Object::new(&service).reference(), service);
+    }
+}
