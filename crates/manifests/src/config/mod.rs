@@ -1,5 +1,22 @@
 //! The configuration: `gitops.yaml`, its types, and how values from elsewhere are laid over it.
+//!
+//! Values come from flags, environment variables, the file and defaults, in this order of precedence. Every
+//! mistake is reported at once, with the place that it was made at.
 
+mod error;
+mod load;
+mod origin;
+mod quickstart;
+mod schema;
+mod template;
 mod types;
+mod url;
 
+pub use error::{ConfigError, ConfigErrors};
+pub use load::{Loaded, Source, load};
+pub use origin::{BadOverride, Origin, Override};
+pub use quickstart::quickstart;
+pub use schema::schema;
+pub use template::template;
 pub use types::*;
+pub use url::{BadUrl, Transport};

@@ -450,6 +450,13 @@ pub struct Logging {
     pub namespace: String,
 }
 
+impl Logging {
+    /// The request logger's environment, with the guide's names.
+    pub fn environment(&self) -> Environment {
+        Environment::new(&self.namespace)
+    }
+}
+
 impl Default for Logging {
     fn default() -> Self {
         Self { namespace: "seldon-logs".into() }

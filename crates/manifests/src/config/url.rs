@@ -1,0 +1,161 @@
+//! The forms that the address of a Git repository may have.
+
+use super::types::Git;
+
+/// How a repository is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// HTTPS, with user and token where the repository is private.
+    Https,
+    /// SSH, with a private key.
+    Ssh,
+    /// A path on this machine, for trials.
+    File,
+}
+
+/// Why a text is no address of a repository. The address itself is never repeated: it may hold a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadUrl {
+    /// Plain HTTP.
+    #[error("is plain http, which anyone on the way can read and change; use https:// or ssh://")]
+    Http,
+    /// A user or a password where there should be none.
+    #[error("holds a user or a token, which would end up in logs and manifests; move it to `git.auth`")]
+    Credentials,
+    /// Any other protocol.
+    #[error("has a protocol that is not supported; use https://, ssh:// or file:///")]
+    Protocol,
+    /// No host, no path, or characters that belong into neither.
+    #[error(
+        "is not the address of a repository; expected `https://host/path`, `ssh://git@host/path`, \
+         `git@host:path`, `host/path` (which means https) or, for trials, `file:///path`"
+    )]
+    Shape,
+}
+
+impl Git {
+    /// The address with its protocol, as Argo CD and Seldon Enterprise Platform are told it: `host/path` means
+    /// `https://host/path`, everything else stays as it is.
+    pub fn repo_url(&self) -> String {
+        match transport(&self.url) {
+            Ok(Transport::Https) if !self.url.contains("://") => format!("https://{}", self.url),
+            _ => self.url.clone(),
+        }
+    }
+
+    /// How the repository is reached.
+    pub fn transport(&self) -> Result<Transport, BadUrl> {
+        transport(&self.url)
+    }
+}
+
+pub(super) fn transport(url: &str) -> Result<Transport, BadUrl> {
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(BadUrl::Shape);
+    }
+    match url.split_once("://") {
+        Some(("https", rest)) => host_and_path(rest).map(|()| Transport::Https),
+        Some(("ssh", rest)) => ssh(rest),
+        Some(("file", rest)) if rest.len() > 1 && rest.starts_with('/') => Ok(Transport::File),
+        Some(("file", _)) => Err(BadUrl::Shape),
+        Some(("http", _)) => Err(BadUrl::Http),
+        Some(_) => Err(BadUrl::Protocol),
+        None => without_protocol(url),
+    }
+}
+
+fn ssh(rest: &str) -> Result<Transport, BadUrl> {
+    let (user, rest) = split_user(rest);
+    if user.is_some_and(|user| user.contains(':')) {
+        return Err(BadUrl::Credentials);
+    }
+    host_and_path(rest).map(|()| Transport::Ssh)
+}
+
+/// `git@host:path` or `host/path`. A colon before digits only is a port, as in `host:8443/path`.
+fn without_protocol(url: &str) -> Result<Transport, BadUrl> {
+    let (user, rest) = split_user(url);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let scp = authority.split_once(':').filter(|(_, after)| !is_port(after) || user.is_some());
+    match (user, scp) {
+        (Some(user), _) if user.contains(':') => Err(BadUrl::Credentials),
+        (_, Some((host, _))) if host.is_empty() || rest.len() == host.len() + 1 => Err(BadUrl::Shape),
+        (_, Some(_)) => Ok(Transport::Ssh),
+        (_, None) => host_and_path(url).map(|()| Transport::Https),
+    }
+}
+
+/// What stands before the last `@` of the authority; a password may itself hold an `@` or a `/`.
+fn split_user(rest: &str) -> (Option<&str>, &str) {
+    match rest.rsplit_once('@') {
+        Some((user, after)) if !user.contains('/') || user.contains(':') => (Some(user), after),
+        _ => (None, rest),
+    }
+}
+
+fn host_and_path(rest: &str) -> Result<(), BadUrl> {
+    if split_user(rest).0.is_some() {
+        return Err(BadUrl::Credentials);
+    }
+    let (authority, path) = rest.split_once('/').ok_or(BadUrl::Shape)?;
+    let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+    let host_char = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let sound =
+        !host.is_empty() && host.chars().all(host_char) && !path.is_empty() && port.is_none_or(is_port);
+    // A relative path such as `./repository` or `repository` would otherwise pass for a host.
+    if sound && !host.starts_with('.') { Ok(()) } else { Err(BadUrl::Shape) }
+}
+
+fn is_port(text: &str) -> bool {
+    !text.is_empty() && text.parse::<u16>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_address() {
+        for (url, expected) in [
+            ("github.com/acme/gitops", Ok(Transport::Https)),
+            ("git.acme.com:8443/gitops.git", Ok(Transport::Https)),
+            ("https://github.com/acme/gitops.git", Ok(Transport::Https)),
+            ("https://git.acme.com:8443/gitops", Ok(Transport::Https)),
+            ("git@github.com:acme/gitops.git", Ok(Transport::Ssh)),
+            ("github.com:acme/gitops", Ok(Transport::Ssh)),
+            ("git@github.com:443/gitops", Ok(Transport::Ssh)),
+            ("ssh://git@github.com/acme/gitops", Ok(Transport::Ssh)),
+            ("ssh://git@github.com:2222/acme/gitops", Ok(Transport::Ssh)),
+            ("ssh://github.com/acme/gitops", Ok(Transport::Ssh)),
+            ("file:///srv/gitops.git", Ok(Transport::File)),
+            ("file://srv/gitops.git", Err(BadUrl::Shape)),
+            ("http://github.com/acme/gitops", Err(BadUrl::Http)),
+            ("git://github.com/acme/gitops", Err(BadUrl::Protocol)),
+            ("https://bob:hunter2@github.com/acme/gitops", Err(BadUrl::Credentials)),
+            ("https://bob:hun/ter2@github.com/acme/gitops", Err(BadUrl::Credentials)),
+            ("https://hunter2@github.com/acme/gitops", Err(BadUrl::Credentials)),
+            ("bob:hunter2@github.com/acme/gitops", Err(BadUrl::Credentials)),
+            ("hunter2@github.com/acme/gitops", Err(BadUrl::Credentials)),
+            ("ssh://git:hunter2@github.com/acme/gitops", Err(BadUrl::Credentials)),
+            ("https://github.com", Err(BadUrl::Shape)),
+            ("https:///gitops", Err(BadUrl::Shape)),
+            ("github.com", Err(BadUrl::Shape)),
+            ("git@github.com:", Err(BadUrl::Shape)),
+            ("./gitops", Err(BadUrl::Shape)),
+            ("/srv/gitops", Err(BadUrl::Shape)),
+            ("github.com/acme/git ops", Err(BadUrl::Shape)),
+            ("", Err(BadUrl::Shape)),
+        ] {
+            assert_eq!(transport(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_guides_form_gets_its_protocol() {
+        let repo_url = |url: &str| Git { url: url.into(), ..Git::default() }.repo_url();
+        assert_eq!(repo_url("github.com/acme/gitops"), "https://github.com/acme/gitops");
+        for url in ["https://a.com/b", "ssh://git@a.com/b", "git@a.com:b", "file:///b"] {
+            assert_eq!(repo_url(url), url);
+        }
+    }
+}
