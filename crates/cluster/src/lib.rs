@@ -1,1 +1,4 @@
 //! cluster
+
+pub mod dirs;
+pub mod tools;
