@@ -6,6 +6,8 @@ use super::origin::Origin;
 
 /// Lines are wrapped at this width where words allow.
 const WIDTH: usize = 80;
+/// Mistakes beyond these are only counted.
+const MOST_SHOWN: usize = 50;
 
 /// One mistake in the configuration. Never repeats a value that may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +34,16 @@ impl std::error::Error for ConfigErrors {}
 /// One block of lines for each mistake; its further lines are indented.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.errors.iter().enumerate() {
+        for (index, error) in self.errors.iter().take(MOST_SHOWN).enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
             f.write_str(&wrap(&format!("{}: {}", self.place(&error.origin), error.message)))?;
         }
-        Ok(())
+        match self.errors.len().saturating_sub(MOST_SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n… and {more} more"),
+        }
     }
 }
 

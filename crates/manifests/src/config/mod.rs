@@ -3,14 +3,22 @@
 //! Values come from flags, environment variables, the file and defaults, in this order of precedence. Every
 //! mistake is reported at once, with the place that it was made at.
 
+mod check;
+mod combinations;
+mod environments;
 mod error;
 mod load;
+mod node;
 mod origin;
+mod overlay;
+mod path;
 mod quickstart;
 mod schema;
 mod template;
 mod types;
 mod url;
+mod variables;
+mod words;
 
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{Loaded, Source, load};

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a value of the configuration comes from. Orders as errors are listed: by position in the file, then
-/// environment variables, then flags.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Where a value of the configuration comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// The file, at a line and a column, both counted from 1; zeros where only the whole file can be meant.
+    /// The file, at a line and a column, both counted from 1. Zeros mean the file as a whole, or no place in it.
     File {
         /// Line.
         line: u32,
@@ -23,6 +22,15 @@ pub enum Origin {
 impl Origin {
     /// The file as a whole.
     pub(super) const WHOLE_FILE: Self = Self::File { line: 0, column: 0 };
+
+    /// What is higher takes the place of what is lower.
+    pub(super) fn rank(&self) -> u8 {
+        match self {
+            Self::File { .. } => 0,
+            Self::Env(_) => 1,
+            Self::Flag(_) => 2,
+        }
+    }
 }
 
 /// Reads well after "from": `environment variable ARGOCD_VERSION`.

@@ -44,12 +44,15 @@ pub struct Cluster {
     pub name: String,
     /// Context in the kubeconfig; needed by the provider `context`, never guessed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub context: Option<String>,
     /// Kubeconfig file of the provider `context`; by default what kubectl would use.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub kubeconfig: Option<PathBuf>,
     /// Image of the nodes that `kind` makes, best with its digest; by default kind's own.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub node_image: Option<String>,
     /// Number of simulated nodes (`kwok`).
     #[schemars(range(min = 1, max = 1000))]
@@ -154,7 +157,7 @@ pub enum ManifestSource {
     /// None: Argo CD is installed already, and is only configured.
     Existing,
     /// A file on this machine. A published release is recognised by its checksum.
-    File(PathBuf),
+    File(#[schemars(length(min = 1))] PathBuf),
 }
 
 /// Who ends TLS for Argo CD's API and UI.
@@ -173,11 +176,11 @@ pub enum TlsTermination {
 #[serde(rename_all = "lowercase")]
 pub enum SecretRef {
     /// The value of an environment variable.
-    Env(String),
+    Env(#[schemars(extend("pattern" = VARIABLE_NAME))] String),
     /// The content of a file, less one line break at its end.
-    File(PathBuf),
+    File(#[schemars(length(min = 1))] PathBuf),
     /// The standard output of a command (program and arguments, no shell), less one line break at its end.
-    Command(Vec<String>),
+    Command(#[schemars(length(min = 1))] Vec<String>),
 }
 
 impl std::fmt::Display for SecretRef {
@@ -198,6 +201,7 @@ pub struct Expose {
     pub via: Via,
     /// Host name under which Argo CD answers; by default any.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = DNS_NAME))]
     pub host: Option<String>,
     /// Settings of `via: istio`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -252,9 +256,11 @@ impl Default for Istio {
 pub struct Ingress {
     /// `ingressClassName`; by default the cluster's default class.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub class_name: Option<String>,
     /// Secret in Argo CD's namespace with the certificate for `host`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = DNS_NAME))]
     pub tls_secret: Option<String>,
     /// Further annotations, as the ingress controller wants them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -270,6 +276,7 @@ pub struct GatewayApi {
     pub gateway: String,
     /// Listener of the Gateway; by default all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub section_name: Option<String>,
 }
 
@@ -281,6 +288,7 @@ pub struct Git {
     pub url: String,
     /// Branch that the environments follow; by default the repository's own default branch.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub branch: Option<String>,
     /// Who commits where this tool writes to the repository.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -302,7 +310,7 @@ pub struct Author {
 
 /// Credentials for the repository, by reference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub enum GitAuth {
     /// HTTPS with user and token.
     #[serde(rename_all = "camelCase")]
@@ -484,9 +492,11 @@ impl Default for Seldon {
 pub struct Webhooks {
     /// Host name of the Git host's API, such as `api.github.com`; by default found from the repository's address.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub api: Option<String>,
     /// Name of the repository at the Git host; by default the last part of its address.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub repository: Option<String>,
 }
 
@@ -497,3 +507,8 @@ pub const DNS_NAME: &str = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$";
 /// Namespace and name of an object, with a slash between.
 pub const NAMESPACED_NAME: &str =
     r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$";
+/// Name of an environment variable.
+pub const VARIABLE_NAME: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+/// Names of the types above that people may mistake for a place to put a secret value itself. What stands there
+/// is never repeated in messages.
+pub(super) const SCHEMAS_OF_SECRETS: &[&str] = &["SecretRef", "GitAuth"];

@@ -1,0 +1,161 @@
+//! Combinations of values that are each sound and together impossible.
+
+use super::types::{ArgoCd, Cluster, Config, Expose, Git, GitAuth, ManifestSource, Provider, Variant, Via};
+use super::url::Transport;
+use crate::argocd::version::ArgoVersion;
+
+/// Values that do not go together.
+pub(super) struct Clash {
+    /// All values that are concerned; the message belongs to the first one that is given.
+    pub(super) paths: Vec<String>,
+    pub(super) message: String,
+}
+
+impl Clash {
+    pub(super) fn new(paths: &[&str], message: impl Into<String>) -> Self {
+        Self { paths: paths.iter().map(ToString::to_string).collect(), message: message.into() }
+    }
+}
+
+/// All impossible combinations. `given` tells whether a value is there, even if it is the default.
+pub(super) fn find(config: &Config, given: &dyn Fn(&str) -> bool) -> Vec<Clash> {
+    let mut clashes = cluster(&config.cluster, given);
+    clashes.extend(argocd(&config.argocd, &config.expose));
+    clashes.extend(expose(&config.expose));
+    clashes.extend(git(&config.git));
+    clashes.extend(super::environments::clashes(config));
+    clashes
+}
+
+fn cluster(cluster: &Cluster, given: &dyn Fn(&str) -> bool) -> Vec<Clash> {
+    let mut clashes = Vec::new();
+    if cluster.provider == Provider::Context && cluster.context.is_none() {
+        clashes.push(Clash::new(
+            &["cluster.provider", "cluster.context"],
+            "provider `context` needs `cluster.context`, one of those that `kubectl config get-contexts` lists",
+        ));
+    }
+    for (path, provider, name) in [
+        ("cluster.context", Provider::Context, "context"),
+        ("cluster.kubeconfig", Provider::Context, "context"),
+        ("cluster.nodeImage", Provider::Kind, "kind"),
+        ("cluster.nodes", Provider::Kwok, "kwok"),
+    ] {
+        if given(path) && cluster.provider != provider {
+            clashes.push(Clash::new(
+                &[path, "cluster.provider"],
+                format!(
+                    "`{path}` is only for `cluster.provider: {name}`; set this provider or remove the key"
+                ),
+            ));
+        }
+    }
+    clashes
+}
+
+fn argocd(argocd: &ArgoCd, expose: &Expose) -> Vec<Clash> {
+    let mut clashes = Vec::new();
+    if argocd.variant == Variant::Core {
+        clashes.extend(core(argocd, expose));
+    }
+    if argocd.manifest == ManifestSource::Bundled {
+        if argocd.version != ArgoVersion::current() {
+            clashes.push(Clash::new(
+                &["argocd.manifest", "argocd.version"],
+                format!(
+                    "the bundled manifest is that of {}, not {}; remove `argocd.version` or use \
+                     `argocd.manifest: official`",
+                    ArgoVersion::current(),
+                    argocd.version
+                ),
+            ));
+        }
+        if argocd.variant != Variant::Standard {
+            clashes.push(Clash::new(
+                &["argocd.manifest", "argocd.variant"],
+                "the bundled manifest is that of the variant `standard`; use `argocd.manifest: official` for \
+                 others",
+            ));
+        }
+    }
+    clashes
+}
+
+fn core(argocd: &ArgoCd, expose: &Expose) -> Vec<Clash> {
+    let mut clashes = Vec::new();
+    if expose.via != Via::None {
+        clashes.push(Clash::new(
+            &["expose.via", "argocd.variant"],
+            "the variant `core` has no API and no UI to expose; use `expose.via: none` or another variant",
+        ));
+    }
+    if !argocd.version.has_core_variant() {
+        clashes.push(Clash::new(
+            &["argocd.variant", "argocd.version"],
+            format!("the variant `core` exists since v2.1.0, not in {}; use `standard`", argocd.version),
+        ));
+    }
+    if argocd.admin_password.is_some() {
+        clashes.push(Clash::new(
+            &["argocd.adminPassword", "argocd.variant"],
+            "the variant `core` has no login; remove `argocd.adminPassword` or use another variant",
+        ));
+    }
+    clashes
+}
+
+fn expose(expose: &Expose) -> Vec<Clash> {
+    let mut clashes = Vec::new();
+    for (key, is_given, via, name) in [
+        ("istio", expose.istio.is_some(), Via::Istio, "istio"),
+        ("ingress", expose.ingress.is_some(), Via::Ingress, "ingress"),
+        ("gatewayApi", expose.gateway_api.is_some(), Via::GatewayApi, "gateway-api"),
+    ] {
+        if is_given && expose.via != via {
+            clashes.push(Clash::new(
+                &[&format!("expose.{key}"), "expose.via"],
+                format!("`expose.{key}` is only for `expose.via: {name}`; set this or remove the section"),
+            ));
+        }
+    }
+    if expose.via == Via::GatewayApi && expose.gateway_api.is_none() {
+        clashes.push(Clash::new(
+            &["expose.via", "expose.gatewayApi"],
+            "via `gateway-api` needs `expose.gatewayApi.gateway`, the Gateway as `namespace/name`",
+        ));
+    }
+    if expose.host.is_none() && expose.ingress.as_ref().is_some_and(|ingress| ingress.tls_secret.is_some()) {
+        clashes.push(Clash::new(
+            &["expose.ingress.tlsSecret", "expose.host"],
+            "`expose.ingress.tlsSecret` needs `expose.host`, the name that the certificate is for",
+        ));
+    }
+    clashes
+}
+
+fn git(git: &Git) -> Vec<Clash> {
+    if git.url.is_empty() {
+        return Vec::new();
+    }
+    let transport = match git.transport() {
+        Ok(transport) => transport,
+        Err(bad) => return vec![Clash::new(&["git.url"], format!("`git.url` {bad}"))],
+    };
+    let clash = |path: &str, message: &str| vec![Clash::new(&[path, "git.url"], message)];
+    match (&git.auth, transport) {
+        (Some(_), Transport::File) => {
+            clash("git.auth", "a `file://` repository needs no credentials; remove `git.auth`")
+        }
+        (Some(GitAuth::Ssh { .. }), Transport::Https) => clash(
+            "git.auth.ssh",
+            "`git.auth.ssh` needs an ssh address; write `git.url` as `ssh://git@host/path`, or use \
+             `git.auth.token`",
+        ),
+        (Some(GitAuth::Token { .. }), Transport::Ssh) => clash(
+            "git.auth.token",
+            "`git.auth.token` needs an https address; write `git.url` as `https://host/path`, or use \
+             `git.auth.ssh`",
+        ),
+        _ => Vec::new(),
+    }
+}
