@@ -1,4 +1,16 @@
-//! cluster
+//! I/O with clusters: providers that make them, the tools they need, and the API server.
+//!
+//! Knows objects and nothing of stages.
 
+pub mod apply;
+pub mod client;
 pub mod dirs;
+pub mod error;
+pub mod observe;
+pub mod provider;
+pub mod rollout;
 pub mod tools;
+pub mod wait;
+
+pub use client::Client;
+pub use error::ClusterError;

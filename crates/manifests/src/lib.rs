@@ -5,6 +5,9 @@
 
 pub mod argocd;
 pub mod config;
+pub mod environment;
+pub mod expose;
+pub mod files;
 pub mod object;
 pub mod yaml;
 

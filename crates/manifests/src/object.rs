@@ -103,6 +103,14 @@ impl Object {
         self
     }
 
+    /// The same object without a top-level field.
+    pub fn without(mut self, field: &str) -> Self {
+        if let Value::Object(map) = &mut self.0 {
+            map.remove(field);
+        }
+        self
+    }
+
     /// The same object with a label set.
     pub fn with_label(mut self, key: &str, value: &str) -> Self {
         self.metadata_map("labels").insert(key.into(), value.into());

@@ -1,4 +1,8 @@
 //! Argo CD: its versions, its manifests and how they are made fit for a cluster.
 
 pub mod bundled;
+pub mod install;
+pub mod names;
+pub mod release;
+pub mod settings;
 pub mod version;

@@ -1,0 +1,204 @@
+//! A connection to an API server: requests with bounded retries, and errors that name the object.
+
+use std::path::Path;
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::request::Request as Urls;
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Resource as _};
+use manifests::ObjectRef;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::error::ClusterError;
+
+/// How long one request may be tried again while the server is busy or away.
+const PATIENCE: Duration = Duration::from_secs(60);
+const FIRST_DELAY: Duration = Duration::from_millis(20);
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+
+/// A connection to one API server.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) kube: kube::Client,
+    server: String,
+    patience: Duration,
+}
+
+/// The server's last word on a request.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Value,
+}
+
+impl Client {
+    /// Connects with a context of a kubeconfig. Without a file the default one is read (`KUBECONFIG`, or
+    /// `~/.kube/config`). The context is always named: the current one is never used by accident.
+    pub async fn connect(kubeconfig: Option<&Path>, context: &str) -> Result<Self, ClusterError> {
+        let error = |message: String| ClusterError::Kubeconfig {
+            path: kubeconfig.map_or("(default)".into(), |path| path.display().to_string()),
+            message,
+        };
+        let file = match kubeconfig {
+            Some(path) => Kubeconfig::read_from(path),
+            None => Kubeconfig::read(),
+        }
+        .map_err(|source| error(innermost(&source)))?;
+        let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
+        let mut config = kube::Config::from_custom_kubeconfig(file, &options)
+            .await
+            .map_err(|source| error(innermost(&source)))?;
+        config.connect_timeout = Some(Duration::from_secs(10));
+        config.default_retry = false;
+        // A proxy from the environment can't know this machine's own loopback.
+        if matches!(config.cluster_url.host(), Some("127.0.0.1" | "localhost" | "[::1]")) {
+            config.proxy_url = None;
+        }
+        let server = config.cluster_url.to_string();
+        let kube = kube::Client::try_from(config).map_err(|source| error(innermost(&source)))?;
+        Ok(Self { kube, server, patience: PATIENCE })
+    }
+
+    /// Address of the API server.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The same connection, with another bound on how long a request is tried again.
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Sends a request until the server gives an answer that trying again would not change. 429, 5xx and lost
+    /// connections are tried again with growing delays or as the server asks (`Retry-After`); every request of
+    /// ours can be repeated without harm. `retry` names further answers to try again, given the time so far.
+    pub(crate) async fn send(
+        &self,
+        request: impl Fn() -> Request<Vec<u8>>,
+        retry: impl Fn(&Reply, Duration) -> bool,
+    ) -> Result<Reply, ClusterError> {
+        let start = Instant::now();
+        let deadline = start + self.patience;
+        let mut delay = FIRST_DELAY;
+        loop {
+            let (outcome, asked) = self.once(request()).await;
+            let again = match &outcome {
+                Ok(reply) => is_temporary(reply.status) || retry(reply, start.elapsed()),
+                Err(_) => true,
+            };
+            let pause = asked.unwrap_or(delay).min(LONGEST_DELAY.max(asked.unwrap_or_default()));
+            if !again || Instant::now() + pause > deadline {
+                return outcome
+                    .map_err(|message| ClusterError::Unreachable { server: self.server.clone(), message });
+            }
+            tokio::time::sleep(pause).await;
+            delay = (delay * 2).min(LONGEST_DELAY);
+        }
+    }
+
+    async fn once(&self, request: Request<Vec<u8>>) -> (Result<Reply, String>, Option<Duration>) {
+        let response = match self.kube.send(request.map(kube::client::Body::from)).await {
+            Ok(response) => response,
+            Err(error) => return (Err(innermost(&error)), None),
+        };
+        let asked = response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let asked = asked.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+        let status = response.status();
+        match response.into_body().collect_bytes().await {
+            Ok(bytes) => {
+                let text = || Value::from(String::from_utf8_lossy(&bytes).trim());
+                let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| text());
+                // A body that was cut off is no answer.
+                if status.is_success() && body.is_string() {
+                    return (Err("the answer was cut off or is no JSON".into()), asked);
+                }
+                (Ok(Reply { status, body }), asked)
+            }
+            Err(error) => (Err(innermost(&error)), asked),
+        }
+    }
+
+    /// What an answer that is no success means.
+    pub(crate) fn failure(&self, verb: &'static str, object: &ObjectRef, reply: &Reply) -> ClusterError {
+        let message = message(&reply.body);
+        let object = object.clone();
+        match reply.status {
+            StatusCode::UNAUTHORIZED => ClusterError::Unauthorized { server: self.server.clone(), message },
+            StatusCode::FORBIDDEN if reply.body["reason"] == "Forbidden" && rbac(&message) => {
+                let resource = resource(&object);
+                let resource = match &object.namespace {
+                    Some(namespace) => format!("{} -n {namespace}", resource.plural),
+                    None => resource.plural,
+                };
+                ClusterError::Forbidden { verb, object, resource, message }
+            }
+            StatusCode::NOT_FOUND if is_kind_unknown(&reply.body) => ClusterError::KindUnknown { object },
+            StatusCode::CONFLICT => {
+                let conflicts = field_conflicts(&reply.body);
+                match conflicts.is_empty() {
+                    true => ClusterError::Changed { object },
+                    false => ClusterError::Conflict { object, conflicts },
+                }
+            }
+            status if is_temporary(status) => ClusterError::TimedOut {
+                what: format!("the API server to {verb} {object}"),
+                state: vec![format!("it answered {status}: {message}")],
+                after: self.patience,
+            },
+            status => ClusterError::Refused { object, code: status.as_u16(), message },
+        }
+    }
+}
+
+/// Answers that trying again may change.
+fn is_temporary(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+}
+
+/// RBAC's refusals name the user; admission's, with the same status, don't.
+fn rbac(message: &str) -> bool {
+    message.contains(" cannot ")
+}
+
+/// A 404 for an object names it in `details`; a 404 for a kind has no details or is no Status at all.
+pub(crate) fn is_kind_unknown(body: &Value) -> bool {
+    body["details"]["name"].is_null()
+}
+
+fn field_conflicts(body: &Value) -> Vec<String> {
+    let causes = body["details"]["causes"].as_array().map_or(&[][..], Vec::as_slice);
+    causes
+        .iter()
+        .filter(|cause| cause["reason"] == "FieldManagerConflict")
+        .map(|cause| {
+            let owner = cause["message"].as_str().unwrap_or_default().trim_start_matches("conflict with ");
+            format!("{} is set by {owner}", cause["field"].as_str().unwrap_or("?").trim_start_matches('.'))
+        })
+        .collect()
+}
+
+fn message(body: &Value) -> String {
+    let text = body["message"].as_str().or(body.as_str());
+    text.map_or_else(|| body.to_string(), str::to_owned)
+}
+
+/// The words of the innermost cause: the outer ones only say that something failed.
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut current = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    current.to_string()
+}
+
+/// Resource of an object; the plural is made by the rules that every kind here follows.
+pub(crate) fn resource(object: &ObjectRef) -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk(object.group(), object.version(), &object.kind))
+}
+
+/// Address of the collection that an object is in.
+pub(crate) fn collection(object: &ObjectRef) -> Urls {
+    Urls::new(DynamicObject::url_path(&resource(object), object.namespace.as_deref()))
+}

@@ -1,0 +1,140 @@
+//! What can go wrong with a cluster, for the person who reads it at 2 a.m.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use manifests::ObjectRef;
+
+/// What went wrong, on which object or host, and what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// The kubeconfig can't be read or lacks the context.
+    #[error("kubeconfig {path}: {message}\n  contexts: kubectl config get-contexts")]
+    Kubeconfig {
+        /// The file, or what stands for the default.
+        path: String,
+        /// Why.
+        message: String,
+    },
+    /// No answer.
+    #[error(
+        "the cluster at {server} does not answer: {message}\n  is it running, and is this machine allowed to reach \
+         it? try: kubectl cluster-info"
+    )]
+    Unreachable {
+        /// Address of the API server.
+        server: String,
+        /// Innermost cause.
+        message: String,
+    },
+    /// The credentials of the kubeconfig are not accepted.
+    #[error("the cluster at {server} refuses the credentials of the kubeconfig (401): {message}\n  log in again")]
+    Unauthorized {
+        /// Address of the API server.
+        server: String,
+        /// The server's words.
+        message: String,
+    },
+    /// RBAC says no.
+    #[error(
+        "not allowed to {verb} {object}: {message}\n  ask for the right, or check: kubectl auth can-i {verb} \
+         {resource}"
+    )]
+    Forbidden {
+        /// `get`, `patch`, `create`.
+        verb: &'static str,
+        /// The object.
+        object: ObjectRef,
+        /// Resource as `kubectl auth can-i` wants it.
+        resource: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The server doesn't serve the kind.
+    #[error("the cluster doesn't know the kind {} ({})", .object.kind, .object.api_version)]
+    KindUnknown {
+        /// The object.
+        object: ObjectRef,
+    },
+    /// Other field managers own fields that we don't take over.
+    #[error(
+        "{object}: fields belong to somebody else:{}\n  let them go there, or take them over: cargo xtask setup \
+         --force-conflicts",
+        list(.conflicts)
+    )]
+    Conflict {
+        /// The object.
+        object: ObjectRef,
+        /// `owner: field`.
+        conflicts: Vec<String>,
+    },
+    /// The object changed since it was read, or was made meanwhile: read and plan again.
+    #[error("{object} was changed by somebody else at the same time\n  run the same command again")]
+    Changed {
+        /// The object.
+        object: ObjectRef,
+    },
+    /// The server refuses the object as it is.
+    #[error("{object} is refused by the cluster ({code}): {message}")]
+    Refused {
+        /// The object.
+        object: ObjectRef,
+        /// HTTP status.
+        code: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// Something took too long.
+    #[error("gave up after {} s waiting for {what}{}", .after.as_secs(), list(.state))]
+    TimedOut {
+        /// What was waited for.
+        what: String,
+        /// How it stood at the end.
+        state: Vec<String>,
+        /// The bound.
+        after: Duration,
+    },
+    /// A provider's program failed.
+    #[error("{program} failed ({status}): {}{}", .message, log_hint(.log.as_ref()))]
+    Program {
+        /// Its name and what it was asked.
+        program: String,
+        /// Its exit status.
+        status: String,
+        /// Last lines it wrote.
+        message: String,
+        /// Where to read on.
+        log: Option<PathBuf>,
+    },
+    /// Something that the provider builds on is missing.
+    #[error("{what}\n  {next}")]
+    Precondition {
+        /// What is missing.
+        what: String,
+        /// What to do.
+        next: String,
+    },
+    /// A tool can't be had.
+    #[error(transparent)]
+    Tool(#[from] crate::tools::ToolError),
+    /// A folder of ours can't be used.
+    #[error(transparent)]
+    Dir(#[from] crate::dirs::DirError),
+    /// Reading or writing a file of ours failed.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+fn list(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n    {line}")).collect()
+}
+
+fn log_hint(log: Option<&PathBuf>) -> String {
+    log.map_or(String::new(), |log| format!("\n  its logs: {}", log.display()))
+}

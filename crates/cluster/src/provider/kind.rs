@@ -1,0 +1,114 @@
+//! A cluster of containers by kind.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::program::{lock, run};
+use super::{Access, State, folder};
+use crate::error::ClusterError;
+use crate::tools::{Progress, Tool, ToolContext, resolve};
+
+/// How long a control plane may take to be ready.
+const READY: &str = "5m";
+/// How long an API server may take to say that it is there.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// One kind cluster.
+#[derive(Clone, Debug)]
+pub struct Kind {
+    name: String,
+    node_image: Option<String>,
+    folder: PathBuf,
+}
+
+impl Kind {
+    /// The cluster of this name; `data` is our data folder.
+    pub fn new(name: &str, node_image: Option<String>, data: &Path) -> Self {
+        Self { name: name.into(), node_image, folder: folder(data, "kind", name) }
+    }
+
+    pub(super) fn access(&self) -> Access {
+        Access { kubeconfig: Some(self.folder.join("kubeconfig")), context: format!("kind-{}", self.name) }
+    }
+
+    pub(super) async fn state(&self) -> Result<State, ClusterError> {
+        if !self.folder.join("kubeconfig").exists() {
+            return Ok(State::Absent);
+        }
+        let answers = match self.access().connect().await {
+            Ok(client) => client.with_patience(ANSWER).version().await.is_ok(),
+            Err(_) => false,
+        };
+        Ok(if answers { State::Running } else { State::Stopped })
+    }
+
+    pub(super) async fn up(&self, tools: &ToolContext, progress: &Progress) -> Result<(), ClusterError> {
+        let lock = lock(&self.folder, progress).await?;
+        if self.state().await? == State::Running {
+            return Ok(());
+        }
+        docker_answers()?;
+        let tools = resolve(&[Tool::Kind], tools, progress).await?;
+        let kind = &tools[&Tool::Kind].path;
+        if self.exists(kind, &lock).await? {
+            // It was cut off, or its containers were stopped; kind has no way to start a cluster again.
+            run(self.command(kind, &["delete", "cluster"]), &lock, None).await?;
+        }
+        let mut create = self.command(kind, &["create", "cluster"]);
+        create.arg(format!("--wait={READY}"));
+        if let Some(image) = &self.node_image {
+            create.arg(format!("--image={image}"));
+        }
+        run(create, &lock, None).await.map(drop)
+    }
+
+    pub(super) async fn down(&self, tools: &ToolContext, progress: &Progress) -> Result<bool, ClusterError> {
+        if !self.folder.exists() {
+            return Ok(false);
+        }
+        let lock = lock(&self.folder, progress).await?;
+        docker_answers()?;
+        let tools = resolve(&[Tool::Kind], tools, progress).await?;
+        run(self.command(&tools[&Tool::Kind].path, &["delete", "cluster"]), &lock, None).await?;
+        let remove = std::fs::remove_dir_all(&self.folder);
+        remove.map_err(|source| ClusterError::File { path: self.folder.clone(), source })?;
+        Ok(true)
+    }
+
+    async fn exists(&self, kind: &Path, lock: &std::fs::File) -> Result<bool, ClusterError> {
+        let mut list = Command::new(kind);
+        list.args(["get", "clusters"]);
+        Ok(run(list, lock, None).await?.lines().any(|line| line.trim() == self.name))
+    }
+
+    fn command(&self, kind: &Path, words: &[&str]) -> Command {
+        let mut command = Command::new(kind);
+        command.args(words).arg(format!("--name={}", self.name));
+        command.arg("--kubeconfig").arg(self.folder.join("kubeconfig"));
+        command
+    }
+}
+
+/// kind's own message without Docker names neither the cause nor a way out.
+fn docker_answers() -> Result<(), ClusterError> {
+    let shell = xshell::Shell::new().map_err(|error| missing_docker(&error.to_string()))?;
+    let format = "{{.Server.Version}}";
+    let output = xshell::cmd!(shell, "docker version --format {format}")
+        .quiet()
+        .ignore_status()
+        .ignore_stderr()
+        .output()
+        .map_err(|error| missing_docker(&error.to_string()))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(missing_docker("`docker version` names no server")),
+    }
+}
+
+fn missing_docker(why: &str) -> ClusterError {
+    ClusterError::Precondition {
+        what: format!("kind needs a running Docker, and there is none ({why})"),
+        next: "start Docker, or use `cluster.provider: kwok`, which needs none".into(),
+    }
+}

@@ -1,0 +1,150 @@
+//! A local control plane by kwokctl: real etcd, kube-apiserver, kube-controller-manager and kube-scheduler as
+//! processes of this machine, and nodes that are only simulated.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::program::{lock, run};
+use super::{Access, State, folder};
+use crate::error::ClusterError;
+use crate::tools::{Progress, Resolved, Tool, ToolContext, resolve};
+
+/// How long a started API server may take to answer.
+const START: &str = "2m";
+/// How long an API server may take to say that it is there.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Who asked for what, without bodies: it proves what a run wrote, and keeps no secret.
+const AUDIT_POLICY: &str = r#"{"apiVersion":"audit.k8s.io/v1","kind":"Policy","omitStages":["RequestReceived"],"rules":[{"level":"None","userGroups":["system:nodes","system:serviceaccounts"]},{"level":"None","users":["system:apiserver","system:kube-controller-manager","system:kube-scheduler"]},{"level":"Metadata"}]}"#;
+
+/// One local control plane.
+#[derive(Clone, Debug)]
+pub struct Kwok {
+    name: String,
+    folder: PathBuf,
+}
+
+impl Kwok {
+    /// The control plane of this name; `data` is our data folder.
+    pub fn new(name: &str, data: &Path) -> Self {
+        Self { name: name.into(), folder: folder(data, "kwok", name) }
+    }
+
+    /// Where requests to the API server are logged, one JSON event a line.
+    pub fn audit_log(&self) -> PathBuf {
+        self.work_dir().join("clusters").join(&self.name).join("logs/audit.log")
+    }
+
+    pub(super) fn access(&self) -> Access {
+        Access { kubeconfig: Some(self.folder.join("kubeconfig")), context: format!("kwok-{}", self.name) }
+    }
+
+    pub(super) async fn state(&self) -> Result<State, ClusterError> {
+        if !self.folder.join("kubeconfig").exists() {
+            return Ok(State::Absent);
+        }
+        let answers = match self.access().connect().await {
+            Ok(client) => client.with_patience(ANSWER).version().await.is_ok(),
+            Err(_) => false,
+        };
+        Ok(if answers { State::Running } else { State::Stopped })
+    }
+
+    pub(super) async fn up(&self, tools: &ToolContext, progress: &Progress) -> Result<(), ClusterError> {
+        let lock = lock(&self.folder, progress).await?;
+        if self.state().await? == State::Running {
+            return Ok(());
+        }
+        let tools = resolve(
+            &[
+                Tool::Kwokctl,
+                Tool::Kwok,
+                Tool::Etcd,
+                Tool::KubeApiserver,
+                Tool::KubeControllerManager,
+                Tool::KubeScheduler,
+            ],
+            tools,
+            progress,
+        )
+        .await?;
+        if !self.complete().exists() {
+            self.clear(&tools[&Tool::Kwokctl], &lock).await?;
+        }
+        let policy = self.folder.join("audit-policy.json");
+        std::fs::write(&policy, AUDIT_POLICY).map_err(|source| ClusterError::File { path: policy.clone(), source })?;
+        let mut create = self.kwokctl(&tools[&Tool::Kwokctl], &["create", "cluster"]);
+        create.arg("--kubeconfig").arg(self.folder.join("kubeconfig"));
+        create.arg("--kube-audit-policy").arg(&policy);
+        create.args(["--runtime=binary", "--secure-port", "--kube-authorization", "--kube-admission"]);
+        create.args(["--disable-qps-limits", "--extra-args=kube-apiserver=advertise-address=127.0.0.1"]);
+        create.arg(format!("--wait={START}"));
+        for (flag, tool) in [
+            ("--kwok-controller-binary", Tool::Kwok),
+            ("--etcd-binary", Tool::Etcd),
+            ("--kube-apiserver-binary", Tool::KubeApiserver),
+            ("--kube-controller-manager-binary", Tool::KubeControllerManager),
+            ("--kube-scheduler-binary", Tool::KubeScheduler),
+        ] {
+            create.arg(flag).arg(&tools[&tool].path);
+        }
+        run(create, &lock, self.logs()).await?;
+        if self.state().await? != State::Running {
+            return Err(ClusterError::Precondition {
+                what: format!("kwok cluster {} was started, but its API server does not answer", self.name),
+                next: format!("see {}", self.logs().unwrap_or_default().join("kube-apiserver.log").display()),
+            });
+        }
+        std::fs::write(self.complete(), "").map_err(|source| ClusterError::File { path: self.complete(), source })
+    }
+
+    pub(super) async fn down(&self, tools: &ToolContext, progress: &Progress) -> Result<bool, ClusterError> {
+        if !self.folder.exists() {
+            return Ok(false);
+        }
+        let lock = lock(&self.folder, progress).await?;
+        let tools = resolve(&[Tool::Kwokctl], tools, progress).await?;
+        self.clear(&tools[&Tool::Kwokctl], &lock).await?;
+        let remove = std::fs::remove_dir_all(&self.folder);
+        remove.map_err(|source| ClusterError::File { path: self.folder.clone(), source })?;
+        Ok(true)
+    }
+
+    /// Deletes what is there, be it whole or cut off in the middle.
+    async fn clear(&self, kwokctl: &Resolved, lock: &std::fs::File) -> Result<(), ClusterError> {
+        for file in [self.complete(), self.folder.join("kubeconfig")] {
+            match std::fs::remove_file(&file) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(ClusterError::File { path: file, source });
+                }
+                _ => {}
+            }
+        }
+        if !self.work_dir().join("clusters").join(&self.name).exists() {
+            return Ok(());
+        }
+        let mut delete = self.kwokctl(kwokctl, &["delete", "cluster"]);
+        delete.arg("--kubeconfig").arg(self.folder.join("kubeconfig"));
+        run(delete, lock, None).await.map(drop)
+    }
+
+    fn kwokctl(&self, kwokctl: &Resolved, words: &[&str]) -> Command {
+        let mut command = Command::new(&kwokctl.path);
+        command.args(words).arg(format!("--name={}", self.name)).env("KWOK_WORKDIR", self.work_dir());
+        command
+    }
+
+    /// Written once the cluster has answered: without it, what is there was cut off and is made anew.
+    fn complete(&self) -> PathBuf {
+        self.folder.join("complete")
+    }
+
+    fn work_dir(&self) -> PathBuf {
+        self.folder.join("kwok")
+    }
+
+    fn logs(&self) -> Option<PathBuf> {
+        Some(self.work_dir().join("clusters").join(&self.name).join("logs"))
+    }
+}

@@ -1,0 +1,134 @@
+//! Who makes a cluster: kwok, kind, or nobody because it exists.
+
+mod context;
+mod kind;
+mod kwok;
+mod program;
+
+use std::path::{Path, PathBuf};
+
+use manifests::config::{Cluster as Settings, Provider as Which};
+
+use crate::client::Client;
+use crate::error::ClusterError;
+use crate::tools::{Progress, ToolContext};
+
+pub use context::Context;
+pub use kind::Kind;
+pub use kwok::Kwok;
+
+/// How a cluster is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Kubeconfig file; `None` for kubectl's default.
+    pub kubeconfig: Option<PathBuf>,
+    /// Context in it.
+    pub context: String,
+}
+
+impl Access {
+    /// Connects.
+    pub async fn connect(&self) -> Result<Client, ClusterError> {
+        Client::connect(self.kubeconfig.as_deref(), &self.context).await
+    }
+}
+
+/// How far a cluster is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// There is none of that name.
+    Absent,
+    /// It exists, but its API server does not answer.
+    Stopped,
+    /// Its API server answers.
+    Running,
+}
+
+/// One cluster, by whoever makes it.
+#[derive(Clone, Debug)]
+pub enum Provider {
+    /// A local control plane with simulated nodes.
+    Kwok(Kwok),
+    /// A cluster of containers.
+    Kind(Kind),
+    /// A cluster that somebody else made.
+    Context(Context),
+}
+
+impl Provider {
+    /// The provider that the configuration names. `data` is our data folder.
+    pub fn new(settings: &Settings, data: &Path) -> Result<Self, ClusterError> {
+        Ok(match settings.provider {
+            Which::Kwok => Self::Kwok(Kwok::new(&settings.name, data)),
+            Which::Kind => Self::Kind(Kind::new(&settings.name, settings.node_image.clone(), data)),
+            Which::Context => Self::Context(Context::new(settings)?),
+        })
+    }
+
+    /// How the cluster is reached, once it is there.
+    pub fn access(&self) -> Access {
+        match self {
+            Self::Kwok(kwok) => kwok.access(),
+            Self::Kind(kind) => kind.access(),
+            Self::Context(context) => context.access(),
+        }
+    }
+
+    /// How far the cluster is. Changes nothing and needs no tools.
+    pub async fn state(&self) -> Result<State, ClusterError> {
+        match self {
+            Self::Kwok(kwok) => kwok.state().await,
+            Self::Kind(kind) => kind.state().await,
+            Self::Context(context) => context.state().await,
+        }
+    }
+
+    /// Makes or starts the cluster, and waits until its API server answers.
+    pub async fn up(&self, tools: &ToolContext, progress: &Progress) -> Result<(), ClusterError> {
+        match self {
+            Self::Kwok(kwok) => kwok.up(tools, progress).await,
+            Self::Kind(kind) => kind.up(tools, progress).await,
+            Self::Context(context) => context.up().await,
+        }
+    }
+
+    /// Deletes the cluster and everything in it. Gives false where there was none.
+    pub async fn down(&self, tools: &ToolContext, progress: &Progress) -> Result<bool, ClusterError> {
+        match self {
+            Self::Kwok(kwok) => kwok.down(tools, progress).await,
+            Self::Kind(kind) => kind.down(tools, progress).await,
+            Self::Context(context) => Err(context.not_ours()),
+        }
+    }
+}
+
+/// Names of the clusters that this tool made, with their provider, in the order of their names.
+pub fn list(data: &Path) -> Result<Vec<(&'static str, String)>, ClusterError> {
+    let folder = clusters(data);
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(ClusterError::File { path: folder, source }),
+    };
+    let mut names = Vec::new();
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some((provider, name)) = name.split_once('-') {
+            let provider = if provider == "kind" { "kind" } else { "kwok" };
+            if entry.path().join("kubeconfig").exists() {
+                names.push((provider, name.to_owned()));
+            }
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn clusters(data: &Path) -> PathBuf {
+    data.join("clusters")
+}
+
+/// Our folder for one cluster: kubeconfig, lock, and what the provider keeps.
+fn folder(data: &Path, provider: &str, name: &str) -> PathBuf {
+    clusters(data).join(format!("{provider}-{name}"))
+}

@@ -1,0 +1,65 @@
+//! Running a provider's program.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::error::ClusterError;
+use crate::tools::{Event, Progress};
+
+/// Lines of a program's output that an error carries.
+const LAST_LINES: usize = 12;
+
+/// Runs a program to its end, off the async threads.
+///
+/// The program holds `lock` as its standard input and is in a process group of its own: where this process is
+/// killed or interrupted in the middle, the program still ends its work, and the next run of ours waits for it.
+pub(super) async fn run(mut command: Command, lock: &File, log: Option<PathBuf>) -> Result<String, ClusterError> {
+    let program = words(&command);
+    let held = lock.try_clone().map_err(|source| ClusterError::File { path: "(lock)".into(), source })?;
+    command.stdin(Stdio::from(held)).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("running a program does not panic");
+    let output = output.map_err(|source| ClusterError::Program {
+        program: program.clone(),
+        status: "not started".into(),
+        message: source.to_string(),
+        log: None,
+    })?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(ClusterError::Program { program, status: output.status.to_string(), message: last_lines(&stderr), log })
+}
+
+/// Program and subcommand, as an error names it.
+fn words(command: &Command) -> String {
+    let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let arguments = command.get_args().map(|word| word.to_string_lossy()).take_while(|word| !word.starts_with('-'));
+    std::iter::once(name.into()).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|line| format!("\n    {line}")).collect()
+}
+
+/// Takes the lock of a cluster, waiting for whoever holds it.
+pub(super) async fn lock(folder: &Path, progress: &Progress) -> Result<File, ClusterError> {
+    crate::dirs::create(folder)?;
+    let path = folder.join("lock");
+    let error = |source| ClusterError::File { path: path.clone(), source };
+    let file =
+        OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(error)?;
+    match file.try_lock() {
+        Ok(()) => return Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {}
+        Err(std::fs::TryLockError::Error(source)) => return Err(error(source)),
+    }
+    progress.tell(Event::Waiting { what: "working on the same cluster".into(), lock: path.clone() });
+    tokio::task::spawn_blocking(move || file.lock().map(|()| file))
+        .await
+        .expect("waiting for a lock does not panic")
+        .map_err(error)
+}

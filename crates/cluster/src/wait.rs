@@ -1,0 +1,137 @@
+//! Waiting: a predicate on objects, a deadline, and words for how it stands.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::Api;
+use kube::core::DynamicObject;
+use kube::runtime::watcher::{self, Event, watcher};
+use manifests::{Object, ObjectRef};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use crate::client::{Client, innermost, resource};
+use crate::error::ClusterError;
+use crate::observe::Found;
+
+/// How long a definition may take to be accepted.
+const DEFINITION: Duration = Duration::from_secs(60);
+
+/// What a predicate says of the objects as they are now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress<T> {
+    /// It holds.
+    Done(T),
+    /// Not yet; how it stands, a line each.
+    Waiting(Vec<String>),
+}
+
+/// Objects of one kind in one namespace, by name.
+pub type Objects = BTreeMap<String, Object>;
+
+impl Client {
+    /// Watches the objects of the kind and namespace of `like` until `predicate` says that it is done. `told`
+    /// hears how it stands whenever that changes.
+    pub async fn wait_until<T>(
+        &self,
+        like: &ObjectRef,
+        what: &str,
+        within: Duration,
+        told: &(dyn Fn(&[String]) + Sync),
+        predicate: impl Fn(&Objects) -> Progress<T>,
+    ) -> Result<T, ClusterError> {
+        let mut state = Vec::new();
+        let watched = self.watch(like, &predicate, &mut state, told);
+        match timeout_at(Instant::now() + within, watched).await {
+            Ok(result) => result,
+            Err(_) => Err(ClusterError::TimedOut { what: what.to_owned(), state, after: within }),
+        }
+    }
+
+    async fn watch<T>(
+        &self,
+        like: &ObjectRef,
+        predicate: &impl Fn(&Objects) -> Progress<T>,
+        state: &mut Vec<String>,
+        told: &(dyn Fn(&[String]) + Sync),
+    ) -> Result<T, ClusterError> {
+        let kind = resource(like);
+        let api: Api<DynamicObject> = match &like.namespace {
+            Some(namespace) => Api::namespaced_with(self.kube.clone(), namespace, &kind),
+            None => Api::all_with(self.kube.clone(), &kind),
+        };
+        let mut events = pin!(watcher(api, watcher::Config::default()));
+        let mut objects = Objects::new();
+        let mut listed = false;
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Event::Init) => objects.clear(),
+                Ok(Event::InitApply(object) | Event::Apply(object)) => insert(&mut objects, object),
+                Ok(Event::Delete(object)) => drop(objects.remove(&object.metadata.name.unwrap_or_default())),
+                Ok(Event::InitDone) => listed = true,
+                // The watcher begins again by itself, with growing delays; what went wrong is told at the end.
+                Err(error) => {
+                    *state = vec![innermost(&error)];
+                    told(state);
+                    continue;
+                }
+            }
+            if !listed {
+                continue;
+            }
+            match predicate(&objects) {
+                Progress::Done(value) => return Ok(value),
+                Progress::Waiting(lines) if lines != *state => {
+                    *state = lines;
+                    told(state);
+                }
+                Progress::Waiting(_) => {}
+            }
+        }
+        unreachable!("a watcher never ends")
+    }
+
+    /// Waits until a CustomResourceDefinition is served. Read instead of watched: it takes milliseconds, and a
+    /// watch begins with the whole of a large object.
+    pub(crate) async fn wait_established(&self, crd: &ObjectRef) -> Result<(), ClusterError> {
+        let deadline = Instant::now() + DEFINITION;
+        let mut delay = Duration::from_millis(2);
+        loop {
+            let state = match self.read(crd).await? {
+                Found::Object(object) if condition(&object, "Established") == Some("True") => return Ok(()),
+                Found::Object(object) => unmet(&object),
+                Found::Absent | Found::KindUnknown => vec!["it is gone".into()],
+            };
+            if Instant::now() + delay > deadline {
+                let what = format!("{crd} to be established");
+                return Err(ClusterError::TimedOut { what, state, after: DEFINITION });
+            }
+            tokio::time::sleep(delay).await;
+            delay = (delay * 2).min(Duration::from_secs(1));
+        }
+    }
+}
+
+fn insert(objects: &mut Objects, object: DynamicObject) {
+    let value = serde_json::to_value(object).unwrap_or_default();
+    if let Ok(object) = Object::try_from(value) {
+        objects.insert(object.name().to_owned(), object);
+    }
+}
+
+/// Status of a condition of an object.
+pub fn condition<'a>(object: &'a Object, kind: &str) -> Option<&'a str> {
+    object.list("/status/conditions").iter().find(|condition| condition["type"] == kind)?["status"].as_str()
+}
+
+fn unmet(object: &Object) -> Vec<String> {
+    let word = |condition: &Value, field: &str| condition[field].as_str().unwrap_or("?").to_owned();
+    object
+        .list("/status/conditions")
+        .iter()
+        .filter(|condition| condition["status"] != "True")
+        .map(|condition| format!("{}: {}", word(condition, "type"), word(condition, "message")))
+        .collect()
+}

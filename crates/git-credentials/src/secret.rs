@@ -1,0 +1,115 @@
+//! From a reference to the secret itself, which never leaves [`SecretString`] here.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use manifests::config::SecretRef;
+use secrecy::SecretString;
+
+/// Why a secret can't be had. Never says anything of its value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// The variable is unset.
+    #[error("environment variable {0} is not set\n  set it, or name another reference in the configuration")]
+    Unset(String),
+    /// The file can't be read.
+    #[error("secret file {}: {source}\n  check the path and who may read it: ls -l {}", .path.display(), .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The command failed.
+    #[error("the command `{program}` gave no secret: {why}\n  run it by hand to see what it says")]
+    Command {
+        /// Its program, without arguments.
+        program: String,
+        /// Why.
+        why: String,
+    },
+    /// There is nothing, or only blanks.
+    #[error("the {0} holds nothing but blanks")]
+    Blank(SecretRef),
+    /// The value is no text.
+    #[error("the {0} is not UTF-8 text")]
+    NotText(SecretRef),
+}
+
+/// The value of a secret, less one line break at its end.
+pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
+    let bytes = match reference {
+        SecretRef::Env(name) => {
+            let value = std::env::var_os(name).ok_or_else(|| SecretError::Unset(name.clone()))?;
+            std::os::unix::ffi::OsStringExt::into_vec(value)
+        }
+        SecretRef::File(path) => {
+            std::fs::read(path).map_err(|source| SecretError::File { path: path.clone(), source })?
+        }
+        SecretRef::Command(words) => output(words)?,
+    };
+    let mut text = String::from_utf8(bytes).map_err(|_| SecretError::NotText(reference.clone()))?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    if text.trim().is_empty() {
+        return Err(SecretError::Blank(reference.clone()));
+    }
+    Ok(SecretString::from(text))
+}
+
+fn output(words: &[String]) -> Result<Vec<u8>, SecretError> {
+    let error =
+        |why: String| SecretError::Command { program: words.first().cloned().unwrap_or_default(), why };
+    let (program, arguments) = words.split_first().ok_or_else(|| error("it is empty".into()))?;
+    // Its standard error goes to the user as it is: it may ask for something there.
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::inherit())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|source| error(source.to_string()))?;
+    match output.status.success() {
+        true => Ok(output.stdout),
+        false => Err(error(output.status.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn one_line_break_at_the_end_is_not_part_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        std::fs::write(&path, "two words\r\n\n").unwrap();
+        let reference = SecretRef::File(path.clone());
+        assert_eq!(resolve(&reference).unwrap().expose_secret(), "two words\r\n");
+        std::fs::write(&path, " \n").unwrap();
+        assert!(resolve(&reference).unwrap_err().to_string().contains("nothing but blanks"));
+    }
+
+    #[test]
+    fn a_command_may_give_it_and_its_arguments_are_never_shown() {
+        let echo = |words: &[&str]| SecretRef::Command(words.iter().map(|word| (*word).to_owned()).collect());
+        assert_eq!(resolve(&echo(&["echo", "hush"])).unwrap().expose_secret(), "hush");
+        let error = resolve(&echo(&["sh", "-c", "exit 3 # hush"])).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
+        assert!(error.to_string().contains("exit status: 3"), "{error}");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let unset = SecretRef::Env("GITOPS_SETUP_TEST_UNSET".into());
+        assert!(resolve(&unset).unwrap_err().to_string().contains("GITOPS_SETUP_TEST_UNSET is not set"));
+        let file = SecretRef::File("/nonexistent/secret".into());
+        assert!(resolve(&file).unwrap_err().to_string().contains("/nonexistent/secret"));
+    }
+}

@@ -1,0 +1,34 @@
+//! Names that Argo CD gives to its own objects.
+
+use crate::object::ObjectRef;
+
+/// API version of Application and AppProject.
+pub const ARGOPROJ: &str = "argoproj.io/v1alpha1";
+/// Deployment and Service of the API server and UI.
+pub const SERVER: &str = "argocd-server";
+/// ConfigMap with flags of Argo CD's components (since 2.1).
+pub const CMD_PARAMS: &str = "argocd-cmd-params-cm";
+/// Secret with the admin password and webhook secrets.
+pub const SECRET: &str = "argocd-secret";
+/// The cluster that Argo CD itself runs in, as Argo CD names it.
+pub const IN_CLUSTER: &str = "https://kubernetes.default.svc";
+
+/// The Deployment of Argo CD's API server.
+pub fn server_deployment(namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced("apps/v1", "Deployment", namespace, SERVER)
+}
+
+/// The Service of Argo CD's API server.
+pub fn server_service(namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced("v1", "Service", namespace, SERVER)
+}
+
+/// The Secret with the admin password.
+pub fn secret(namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced("v1", "Secret", namespace, SECRET)
+}
+
+/// The ConfigMap with flags of Argo CD's components.
+pub fn cmd_params(namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced("v1", "ConfigMap", namespace, CMD_PARAMS)
+}

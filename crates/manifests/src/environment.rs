@@ -1,0 +1,183 @@
+//! The objects of a GitOps environment: namespace, AppProject and Application, as Seldon's guide has them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::MANAGER;
+use crate::argocd::names::{ARGOPROJ, IN_CLUSTER};
+use crate::config::{Config, Environment, Git, GroupKind, default_application};
+use crate::object::{Object, ObjectRef};
+
+/// Name of the role that Seldon Enterprise Platform uses in each project.
+pub const PROJECT_ROLE: &str = "seldon-admin";
+const PROJECT_ACTIONS: [&str; 5] = ["get", "create", "update", "delete", "sync"];
+
+/// The namespace with the labels and the annotation by which Seldon Enterprise Platform knows it.
+///
+/// There is no `istio-injection` label: Seldon's own components inject where they need to.
+pub fn namespace(environment: &Environment, git: &Git) -> Object {
+    let object = Object::new(&ObjectRef::cluster_scoped("v1", "Namespace", &environment.namespace))
+        .with_label("app.kubernetes.io/managed-by", MANAGER)
+        .with_label("seldon.restricted", &environment.restricted().to_string())
+        .with_label("seldon.gitops", "enabled")
+        .with_label("serving.kubeflow.org/inferenceservice", "enabled")
+        .with_annotation("git-repo", &git.repo_url());
+    let object = groups(environment)
+        .fold(object, |object, (group, right)| object.with_label(&format!("seldon.group.{group}"), right));
+    match environment.application() {
+        name if name == default_application(&environment.namespace) => object,
+        name => object.with_label("argocdapp", &name),
+    }
+}
+
+fn groups(environment: &Environment) -> impl Iterator<Item = (&str, &'static str)> {
+    let read = environment.roles.read.iter().map(|group| (group.as_str(), "read"));
+    let write = environment.roles.write.iter().map(|group| (group.as_str(), "write"));
+    read.chain(write)
+}
+
+/// The Application that keeps the namespace like the folder of the same name in the repository.
+pub fn application(environment: &Environment, git: &Git, argocd_namespace: &str) -> Object {
+    let reference = ObjectRef::namespaced(ARGOPROJ, "Application", argocd_namespace, &environment.application());
+    let spec = ApplicationSpec {
+        project: environment.project.clone(),
+        destination: Destination::in_cluster(&environment.namespace),
+        source: Source {
+            directory: Directory { recurse: true },
+            path: environment.namespace.clone(),
+            repo_url: git.repo_url(),
+            target_revision: git.branch.clone(),
+        },
+        sync_policy: environment.sync_policy.automated.then(|| SyncPolicy {
+            automated: Automated {
+                prune: environment.sync_policy.prune,
+                self_heal: environment.sync_policy.self_heal,
+            },
+        }),
+    };
+    Object::new(&reference)
+        .with_label("app.kubernetes.io/managed-by", MANAGER)
+        .with("spec", to_json(&spec))
+}
+
+/// The AppProjects of some environments, one for each name, in the order of their names.
+///
+/// `destinations` and `sourceRepos` are atomic lists: who applies a project with fewer entries takes the others
+/// away. A plan therefore merges what is in the cluster into them, see [`merge_project`].
+pub fn projects(environments: &[Environment], config: &Config) -> Vec<Object> {
+    let mut by_name: BTreeMap<&str, Vec<&Environment>> = BTreeMap::new();
+    for environment in environments {
+        by_name.entry(&environment.project).or_default().push(environment);
+    }
+    by_name.into_iter().map(|(name, environments)| project(name, &environments, config)).collect()
+}
+
+fn project(name: &str, environments: &[&Environment], config: &Config) -> Object {
+    let cluster_resources: BTreeSet<&GroupKind> =
+        environments.iter().flat_map(|environment| &environment.cluster_resources).collect();
+    let policy = |action| format!("p, proj:{name}:{PROJECT_ROLE}, applications, {action}, {name}/*, allow");
+    let spec = ProjectSpec {
+        description: "Seldon Enterprise Platform Project",
+        source_repos: vec![config.git.repo_url()],
+        destinations: environments.iter().map(|e| Destination::in_cluster(&e.namespace)).collect(),
+        cluster_resource_whitelist: cluster_resources.into_iter().cloned().collect(),
+        roles: vec![Role { name: PROJECT_ROLE, policies: PROJECT_ACTIONS.map(policy).to_vec() }],
+    };
+    let reference = ObjectRef::namespaced(ARGOPROJ, "AppProject", &config.argocd.namespace, name);
+    Object::new(&reference)
+        .with_label("app.kubernetes.io/managed-by", MANAGER)
+        .with("spec", to_json(&spec))
+}
+
+/// Lists of a project that are atomic in its CRD and that others may add to.
+const SHARED_LISTS: [&str; 3] = ["destinations", "sourceRepos", "clusterResourceWhitelist"];
+
+/// `desired`, with the entries that `live` has and `desired` lacks put before its own: nothing that somebody
+/// else allowed is taken away.
+pub fn merge_project(desired: Object, live: &Object) -> Object {
+    SHARED_LISTS.iter().fold(desired, |mut project, list| {
+        let pointer = format!("/spec/{list}");
+        let mut merged = live.list(&pointer).to_vec();
+        let new: Vec<_> = project.list(&pointer).iter().filter(|e| !merged.contains(e)).cloned().collect();
+        merged.extend(new);
+        if let (false, Some(spec)) = (merged.is_empty(), project.get_mut("/spec")) {
+            spec[*list] = json!(merged);
+        }
+        project
+    })
+}
+
+fn to_json(value: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(value).expect("plain structs with text keys have a JSON form")
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ApplicationSpec {
+    project: String,
+    destination: Destination,
+    source: Source,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sync_policy: Option<SyncPolicy>,
+}
+
+#[derive(Serialize)]
+struct Destination {
+    namespace: String,
+    server: &'static str,
+}
+
+impl Destination {
+    fn in_cluster(namespace: &str) -> Self {
+        Self { namespace: namespace.into(), server: IN_CLUSTER }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Source {
+    directory: Directory,
+    path: String,
+    #[serde(rename = "repoURL")]
+    repo_url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_revision: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Directory {
+    recurse: bool,
+}
+
+#[derive(Serialize)]
+struct SyncPolicy {
+    automated: Automated,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Automated {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    prune: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    self_heal: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProjectSpec {
+    description: &'static str,
+    source_repos: Vec<String>,
+    destinations: Vec<Destination>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cluster_resource_whitelist: Vec<GroupKind>,
+    roles: Vec<Role>,
+}
+
+#[derive(Serialize)]
+struct Role {
+    name: &'static str,
+    policies: Vec<String>,
+}

@@ -1,0 +1,34 @@
+//! What every plan is made from, besides what was observed.
+
+use manifests::Object;
+use manifests::argocd::install::Install;
+use manifests::config::{Config, SecretRef};
+
+use crate::observed::KubernetesVersion;
+
+/// Configuration, and what was fetched or looked up for it before planning.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// The configuration, all sources laid over each other.
+    pub config: Config,
+    /// The manifest of Argo CD; `None` with `manifest: existing`.
+    pub install: Option<Install>,
+    /// Where the manifest came from, for people.
+    pub manifest_origin: String,
+    /// Version of Kubernetes that a new cluster will have, where that is known beforehand.
+    pub expected_kubernetes: Option<KubernetesVersion>,
+    /// The admin password, by reference; `None` leaves Argo CD's own.
+    pub admin_password: Option<SecretRef>,
+}
+
+impl Inputs {
+    /// Namespace of Argo CD.
+    pub fn argocd_namespace(&self) -> &str {
+        &self.config.argocd.namespace
+    }
+
+    /// The object of the manifest with this kind and name.
+    pub fn manifest_object(&self, kind: &str, name: &str) -> Option<&Object> {
+        self.install.as_ref()?.objects.iter().find(|object| object.kind() == kind && object.name() == name)
+    }
+}

@@ -1,0 +1,114 @@
+//! What was seen, as plain data: the other half of what a plan is made from.
+
+use std::collections::BTreeMap;
+
+use manifests::{Object, ObjectRef};
+
+/// The state of the world that plans ask for.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Whether the cluster is there.
+    pub cluster: ClusterState,
+    /// Version of Kubernetes; `None` while there is no cluster.
+    pub kubernetes: Option<KubernetesVersion>,
+    /// Nodes of the cluster.
+    pub nodes: Nodes,
+    /// Objects that were looked for.
+    pub objects: BTreeMap<ObjectRef, Live>,
+    /// How the stored admin password compares with the configured one.
+    pub password: PasswordState,
+    /// The folders of the Git repository; `None` where it was not looked at.
+    pub repository: Option<RepositoryState>,
+}
+
+impl Observed {
+    /// The live object, where there is one.
+    pub fn object(&self, reference: &ObjectRef) -> Option<&Object> {
+        match self.objects.get(reference) {
+            Some(Live::Found(object)) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The server has been asked and doesn't know the kind.
+    pub fn kind_unknown(&self, reference: &ObjectRef) -> bool {
+        matches!(self.objects.get(reference), Some(Live::KindUnknown))
+    }
+}
+
+/// One object, looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Live {
+    /// It is there.
+    Found(Box<Object>),
+    /// It is not there.
+    Absent,
+    /// The server doesn't serve its kind.
+    KindUnknown,
+}
+
+/// Whether the cluster is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClusterState {
+    /// There is none of that name.
+    #[default]
+    Absent,
+    /// It exists but doesn't run.
+    Stopped,
+    /// It answers.
+    Running,
+}
+
+/// Nodes of the cluster, by what they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Nodes {
+    /// Nodes that run pods.
+    pub real: usize,
+    /// Nodes that kwok simulates: pods on them are said to run and do nothing.
+    pub simulated: usize,
+}
+
+impl Nodes {
+    /// Pods, where they are scheduled at all, prove nothing.
+    pub fn only_simulated(&self) -> bool {
+        self.real == 0 && self.simulated > 0
+    }
+}
+
+/// Major and minor version of Kubernetes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KubernetesVersion {
+    /// Always 1 so far.
+    pub major: u32,
+    /// As in 1.36.
+    pub minor: u32,
+}
+
+impl std::fmt::Display for KubernetesVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// How the stored admin password compares with the configured one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasswordState {
+    /// It was not compared.
+    #[default]
+    Unknown,
+    /// None is stored.
+    Unset,
+    /// Another one is stored.
+    Differs,
+    /// The configured one is stored.
+    Matches,
+}
+
+/// What a local Git repository holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RepositoryState {
+    /// There is a repository.
+    pub exists: bool,
+    /// Folders at the top of the branch that hold at least one file.
+    pub folders: Vec<String>,
+}

@@ -1,0 +1,179 @@
+//! What a stage would do, as a value: it is shown, compared and applied, and is the same in all three.
+
+use manifests::config::SecretRef;
+use manifests::{Object, ObjectRef};
+use serde::Serialize;
+
+use crate::diff::Change;
+use crate::observed::Observed;
+
+/// What a stage would do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Plan {
+    /// The effects, in an order that the interpreter may relax within a stage (see `apply`).
+    pub actions: Vec<Action>,
+    /// Objects that are as they should be.
+    pub unchanged: usize,
+    /// What a reader should know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Why there is nothing to do at all, where the configuration asks for nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+}
+
+impl Plan {
+    /// A stage that the configuration leaves out.
+    pub fn skipped(why: impl Into<String>) -> Self {
+        Self { skipped: Some(why.into()), ..Self::default() }
+    }
+
+    /// The same plan with a remark.
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Adds what `apply` would change, if it would change anything.
+    pub fn push_apply(&mut self, apply: Apply, observed: &Observed) {
+        match apply.planned(observed) {
+            Some(apply) => self.actions.push(Action::Apply(Box::new(apply))),
+            None => self.unchanged += 1,
+        }
+    }
+}
+
+/// One effect. Holds secrets by reference only, so that it can be printed and kept.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// Makes or starts the cluster.
+    CreateCluster {
+        /// What will be made, for people.
+        what: String,
+    },
+    /// Puts a local Git repository in place, with a README in each folder.
+    InitRepository {
+        /// Its address, `file://…`.
+        url: String,
+        /// Folders to add.
+        folders: Vec<String>,
+    },
+    /// Server-side apply.
+    Apply(Box<Apply>),
+    /// Removes a field that somebody else owns and that keeps the set-up from working.
+    RemoveField {
+        /// The object.
+        object: ObjectRef,
+        /// JSON pointer (RFC 6901) to the field.
+        pointer: String,
+        /// Why it has to go.
+        why: String,
+    },
+}
+
+/// Server-side apply of one object.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Apply {
+    /// The fields to apply, all that the manager wants to own.
+    pub object: Object,
+    /// Field manager.
+    pub manager: String,
+    /// Takes fields over from other managers; only for fields that this tool owns by design.
+    pub force: bool,
+    /// What must hold when the server applies.
+    pub precondition: Precondition,
+    /// Keys under `data` of a Secret, filled in on the way to the server.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fill: Vec<(String, Fill)>,
+    /// What will change; empty for a new object.
+    pub changes: Vec<Change>,
+    /// The object is not there yet.
+    pub creates: bool,
+}
+
+/// What must hold when the server applies. Anything else is a conflict: observe and plan again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Precondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// The object is not there: two runs can't both make it and the later one undo the earlier one's content.
+    Absent,
+    /// The object has this `resourceVersion`.
+    Unchanged(String),
+}
+
+/// A value that only the interpreter knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Fill {
+    /// bcrypt hash (cost 10) of a secret.
+    BcryptOf(SecretRef),
+    /// The time of the change, RFC 3339 in UTC.
+    Now,
+}
+
+impl Apply {
+    /// Applies `object` as one that this tool owns whole.
+    pub fn new(object: Object) -> Self {
+        Self {
+            object,
+            manager: manifests::MANAGER.into(),
+            force: false,
+            precondition: Precondition::None,
+            fill: Vec::new(),
+            changes: Vec::new(),
+            creates: false,
+        }
+    }
+
+    /// As the manager of a stage that adds fields to another stage's object. Server-side apply takes away what a
+    /// manager leaves out, so two stages can't share one name.
+    pub fn by_stage(mut self, stage: &str) -> Self {
+        self.manager = format!("{}-{stage}", manifests::MANAGER);
+        self
+    }
+
+    /// Takes the fields over from whoever owns them.
+    pub fn forced(mut self) -> Self {
+        self.force = true;
+        self
+    }
+
+    /// The apply with its changes filled in; `None` where it would change nothing.
+    fn planned(mut self, observed: &Observed) -> Option<Self> {
+        match observed.object(&self.object.reference()) {
+            None => self.creates = true,
+            Some(live) => {
+                self.changes = crate::diff::changes(&self.object, live, &self.manager);
+                if self.changes.is_empty() && self.fill.is_empty() {
+                    return None;
+                }
+            }
+        }
+        Some(self)
+    }
+}
+
+/// Why a stage can't be planned.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PlanError {
+    /// Something that the stage builds on is missing.
+    #[error("{what}\n  {next}")]
+    Precondition {
+        /// What is missing, and on which object.
+        what: String,
+        /// What to do about it.
+        next: String,
+    },
+}
+
+impl PlanError {
+    /// Something is missing, and what to do about it.
+    pub fn precondition(what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::Precondition { what: what.into(), next: next.into() }
+    }
+}

@@ -1,0 +1,56 @@
+//! Which stages run: `--from`, `--only` and `--skip`, checked before the first effect.
+
+use crate::stage::{ALL, Stage};
+
+/// What the user asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Begin with this stage.
+    pub from: Option<String>,
+    /// Only these.
+    pub only: Vec<String>,
+    /// All but these.
+    pub skip: Vec<String>,
+}
+
+/// A name that no stage has.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("there is no stage `{name}`{}; stages are: {}", hint(.name), names())]
+pub struct UnknownStage {
+    /// As the user wrote it.
+    pub name: String,
+}
+
+fn names() -> String {
+    ALL.iter().map(|stage| stage.name).collect::<Vec<_>>().join(", ")
+}
+
+fn hint(name: &str) -> String {
+    let near = ALL.iter().find(|stage| stage.name.contains(name) || name.contains(stage.name));
+    near.map_or(String::new(), |stage| format!(" (did you mean `{}`?)", stage.name))
+}
+
+/// The stage with this name.
+pub fn find(name: &str) -> Result<&'static Stage, UnknownStage> {
+    ALL.iter().copied().find(|stage| stage.name == name).ok_or_else(|| UnknownStage { name: name.to_owned() })
+}
+
+impl Selection {
+    /// The stages that run, in the order of the list. What a stage needs from one that doesn't run is checked
+    /// against the cluster when it is planned.
+    pub fn stages(&self) -> Result<Vec<&'static Stage>, UnknownStage> {
+        for name in self.only.iter().chain(&self.skip).chain(&self.from) {
+            find(name)?;
+        }
+        let start = self.from.as_ref().map_or(0, |from| position(from));
+        let chosen = |stage: &&Stage| {
+            (self.only.is_empty() || self.only.iter().any(|name| name == stage.name))
+                && !self.skip.iter().any(|name| name == stage.name)
+        };
+        Ok(ALL[start..].iter().copied().filter(|stage| chosen(stage)).collect())
+    }
+}
+
+fn position(name: &str) -> usize {
+    ALL.iter().position(|stage| stage.name == name).unwrap_or_default()
+}

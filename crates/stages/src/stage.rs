@@ -1,0 +1,92 @@
+//! The list of stages. Everything derives from it: help, selection, docs, progress.
+//!
+//! To add a stage: one file below, one `mod`, one line in [`ALL`].
+
+mod access;
+mod admin_password;
+mod cluster;
+mod environments;
+mod expose;
+mod git_repository;
+mod install_argocd;
+mod logging;
+mod root_path;
+mod tls_termination;
+mod verify;
+
+use manifests::{Object, ObjectRef};
+
+use crate::inputs::Inputs;
+use crate::observed::Observed;
+use crate::plan::{Plan, PlanError};
+
+/// One stage of the set-up. The names follow the headings of Seldon's guide.
+#[derive(Debug)]
+pub struct Stage {
+    /// What users call it.
+    pub name: &'static str,
+    /// What it brings about, in a few words.
+    pub summary: &'static str,
+    /// Stages whose results it builds on.
+    pub needs: &'static [&'static str],
+    /// Objects that its plan looks at.
+    pub reads: fn(&Inputs) -> Vec<ObjectRef>,
+    /// What it would do.
+    pub plan: fn(&Inputs, &Observed) -> Result<Plan, PlanError>,
+    /// The objects that it keeps in place, without secrets and without what only the cluster knows.
+    pub objects: fn(&Inputs) -> Vec<Object>,
+    /// What has to hold afterwards, besides a plan that is empty.
+    pub checks: fn(&Inputs) -> Vec<Check>,
+    /// What its plan needs to know besides objects.
+    pub facts: &'static [Fact],
+}
+
+/// Something to observe that is no object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// [`Observed::password`].
+    Password,
+    /// [`Observed::repository`].
+    Repository,
+}
+
+/// What has to hold after a stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// All replicas of these Deployments and StatefulSets are updated and ready.
+    RolledOut(Vec<ObjectRef>),
+    /// An address is found under which Argo CD is reached.
+    Address,
+}
+
+/// Every stage, in the order in which they run.
+pub const ALL: &[&Stage] = &[
+    &cluster::STAGE,
+    &install_argocd::STAGE,
+    &admin_password::STAGE,
+    &tls_termination::STAGE,
+    &root_path::STAGE,
+    &expose::STAGE,
+    &access::STAGE,
+    &git_repository::STAGE,
+    &environments::STAGE,
+    &logging::STAGE,
+    &verify::STAGE,
+];
+
+fn nothing_read(_: &Inputs) -> Vec<ObjectRef> {
+    Vec::new()
+}
+
+fn no_objects(_: &Inputs) -> Vec<Object> {
+    Vec::new()
+}
+
+fn no_checks(_: &Inputs) -> Vec<Check> {
+    Vec::new()
+}
+
+/// References of the objects that a stage keeps in place: what most stages read.
+fn references(objects: &[Object]) -> Vec<ObjectRef> {
+    objects.iter().map(Object::reference).collect()
+}

@@ -1,0 +1,23 @@
+//! The address under which Argo CD is reached.
+
+use manifests::config::Variant;
+
+use super::{Check, Stage, no_objects, nothing_read};
+use crate::plan::Plan;
+
+pub(super) const STAGE: Stage = Stage {
+    name: "access",
+    summary: "the address under which Argo CD is reached",
+    needs: &["expose"],
+    reads: nothing_read,
+    plan: |inputs, _| match inputs.config.argocd.variant {
+        Variant::Core => Ok(Plan::skipped("the core variant has no API server")),
+        _ => Ok(Plan::default()),
+    },
+    objects: no_objects,
+    checks: |inputs| match inputs.config.argocd.variant {
+        Variant::Core => Vec::new(),
+        _ => vec![Check::Address],
+    },
+    facts: &[],
+};

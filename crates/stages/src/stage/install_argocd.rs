@@ -1,0 +1,171 @@
+//! Argo CD's own objects.
+
+use manifests::argocd::names;
+use manifests::config::{ManifestSource, Variant};
+use manifests::{Object, ObjectRef};
+
+use super::{Check, Stage};
+use crate::inputs::Inputs;
+use crate::observed::{KubernetesVersion, Observed};
+use crate::plan::{Action, Apply, Plan, PlanError};
+
+pub(super) const STAGE: Stage = Stage {
+    name: "install-argocd",
+    summary: "Argo CD's own objects, of the release and variant configured",
+    needs: &["cluster"],
+    reads,
+    plan,
+    objects,
+    checks: |inputs| vec![Check::RolledOut(workloads(inputs))],
+    facts: &[],
+};
+
+/// The first minor version of Kubernetes without `apiextensions.k8s.io/v1beta1`, and the first whose
+/// server-side apply is stable.
+const KUBERNETES_1_22: KubernetesVersion = KubernetesVersion { major: 1, minor: 22 };
+/// Server-side apply is on by default and complete enough since its second beta.
+const KUBERNETES_1_18: KubernetesVersion = KubernetesVersion { major: 1, minor: 18 };
+
+fn objects(inputs: &Inputs) -> Vec<Object> {
+    inputs.install.as_ref().map_or(Vec::new(), |install| install.objects.clone())
+}
+
+fn reads(inputs: &Inputs) -> Vec<ObjectRef> {
+    match &inputs.install {
+        Some(install) => install.objects.iter().map(Object::reference).collect(),
+        None => workloads(inputs),
+    }
+}
+
+/// Deployments and StatefulSets that have to be rolled out.
+pub(super) fn workloads(inputs: &Inputs) -> Vec<ObjectRef> {
+    match &inputs.install {
+        Some(install) => install
+            .objects
+            .iter()
+            .filter(|object| matches!(object.kind(), "Deployment" | "StatefulSet"))
+            .map(Object::reference)
+            .collect(),
+        None if inputs.config.argocd.variant == Variant::Core => Vec::new(),
+        None => vec![names::server_deployment(inputs.argocd_namespace())],
+    }
+}
+
+fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
+    check_pair(inputs, observed.kubernetes)?;
+    let Some(install) = &inputs.install else { return existing(inputs, observed) };
+    refuse_terminating(inputs.argocd_namespace(), observed)?;
+    refuse_helm(inputs, observed)?;
+    let mut plan = Plan { notes: install.notes.clone(), ..Plan::default() };
+    plan.notes.extend(upgrade_note(inputs, observed));
+    for object in &install.objects {
+        if let Some(action) = leftover_command(object, observed) {
+            plan.actions.push(action);
+        }
+        // Argo CD's own instructions say to force: fields of its manifest are this stage's by design.
+        plan.push_apply(Apply::new(object.clone()).forced(), observed);
+    }
+    Ok(plan)
+}
+
+fn existing(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
+    for workload in workloads(inputs) {
+        require(observed, &workload, inputs)?;
+    }
+    Ok(Plan::skipped("`argocd.manifest: existing`: the Argo CD that is there is configured, not installed"))
+}
+
+/// Refuses a release of Argo CD and a version of Kubernetes that can't go together.
+pub(super) fn check_pair(inputs: &Inputs, kubernetes: Option<KubernetesVersion>) -> Result<(), PlanError> {
+    let (Some(kubernetes), version) = (kubernetes, &inputs.config.argocd.version) else { return Ok(()) };
+    if inputs.config.argocd.manifest == ManifestSource::Existing {
+        return Ok(());
+    }
+    if !version.has_v1_crds() && kubernetes >= KUBERNETES_1_22 {
+        return Err(PlanError::precondition(
+            format!(
+                "Argo CD {version} cannot be installed on Kubernetes {kubernetes}: its CustomResourceDefinitions are \
+                 apiextensions.k8s.io/v1beta1, which Kubernetes 1.22 removed"
+            ),
+            "set `argocd.version` to v2.0.0 or later, or use Kubernetes 1.18 to 1.21",
+        ));
+    }
+    let oldest = if version.has_v1_crds() { KUBERNETES_1_22 } else { KUBERNETES_1_18 };
+    if kubernetes < oldest {
+        return Err(PlanError::precondition(
+            format!(
+                "Kubernetes {kubernetes} is too old: Argo CD {version} and server-side apply need {oldest} or later"
+            ),
+            "upgrade the cluster, or set `cluster.context` to another one",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses to write into a namespace that is being deleted: server-side apply would seem to succeed.
+pub(super) fn refuse_terminating(namespace: &str, observed: &Observed) -> Result<(), PlanError> {
+    let reference = ObjectRef::cluster_scoped("v1", "Namespace", namespace);
+    let terminating =
+        observed.object(&reference).is_some_and(|object| object.get("/metadata/deletionTimestamp").is_some());
+    if !terminating {
+        return Ok(());
+    }
+    Err(PlanError::precondition(
+        format!("{reference} is being deleted"),
+        format!("wait until it is gone; what holds it up: kubectl get namespace {namespace} -o yaml"),
+    ))
+}
+
+fn refuse_helm(inputs: &Inputs, observed: &Observed) -> Result<(), PlanError> {
+    for workload in workloads(inputs) {
+        let Some(live) = observed.object(&workload) else { continue };
+        if live.label("app.kubernetes.io/managed-by") == Some("Helm") {
+            let release = live.annotation("meta.helm.sh/release-name").unwrap_or("unknown");
+            return Err(PlanError::precondition(
+                format!(
+                    "{workload} belongs to Helm release {release}: Helm and this tool would undo each other"
+                ),
+                "keep Helm's Argo CD and configure it: set `argocd.manifest: existing`",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The guide patches the server's `command`; since 2.7 the container has `args`, and a leftover command makes it
+/// crash when it is upgraded (argo-cd issue 13430).
+fn leftover_command(desired: &Object, observed: &Observed) -> Option<Action> {
+    const COMMAND: &str = "/spec/template/spec/containers/0/command";
+    if desired.name() != names::SERVER || desired.kind() != "Deployment" || desired.get(COMMAND).is_some() {
+        return None;
+    }
+    let live = observed.object(&desired.reference())?;
+    live.get(COMMAND)?;
+    Some(Action::RemoveField {
+        object: desired.reference(),
+        pointer: COMMAND.into(),
+        why: "a command patched in by hand would start the server with flags it no longer has".into(),
+    })
+}
+
+fn upgrade_note(inputs: &Inputs, observed: &Observed) -> Option<String> {
+    let live = observed.object(&names::server_deployment(inputs.argocd_namespace()))?;
+    let image = live.text("/spec/template/spec/containers/0/image");
+    let (_, tag) = image.rsplit_once(':')?;
+    let version = &inputs.config.argocd.version;
+    (tag != version.to_string()).then(|| format!("replaces Argo CD {tag} by {version}"))
+}
+
+/// The object must be there, because Argo CD's install makes it.
+pub(super) fn require(observed: &Observed, object: &ObjectRef, inputs: &Inputs) -> Result<(), PlanError> {
+    if observed.object(object).is_some() {
+        return Ok(());
+    }
+    let next = match inputs.config.argocd.manifest {
+        ManifestSource::Existing => {
+            "`argocd.manifest: existing` needs an Argo CD in `argocd.namespace`; choose `official` to install one"
+        }
+        _ => "install Argo CD first: cargo xtask setup --from install-argocd",
+    };
+    Err(PlanError::precondition(format!("{object} is not there"), next))
+}
