@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::Tool;
 use super::table::Site;
 use crate::dirs::{self, DirError};
@@ -27,6 +29,9 @@ pub struct ToolContext {
     pub offline: bool,
     /// Download hosts.
     pub sites: Sites,
+    /// `GITHUB_TOKEN` or `GH_TOKEN`: GitHub's API answers without one too, but only 60 times an hour for an address,
+    /// which hosted runners share.
+    pub github_token: Option<SecretString>,
     /// Time limits.
     pub limits: Limits,
     /// The platform to get programs for.
@@ -51,6 +56,9 @@ impl ToolContext {
             path: set("PATH").unwrap_or_default(),
             offline: set(OFFLINE_ENV).is_some_and(|value| value != "0" && value != "false"),
             sites: mirror.map_or_else(Sites::default, |base| Sites::mirror(&base)),
+            github_token: set("GITHUB_TOKEN")
+                .or_else(|| set("GH_TOKEN"))
+                .and_then(|token| Some(token.into_string().ok()?.into())),
             limits: Limits::default(),
             platform: Platform::this(),
         }
@@ -115,6 +123,8 @@ pub struct Limits {
     pub connect: Duration,
     /// Without a byte arriving.
     pub stall: Duration,
+    /// A download as a whole.
+    pub download: Duration,
     /// Waiting for another process of ours.
     pub lock: Duration,
     /// A `go build` as a whole.
@@ -128,6 +138,7 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(10),
             stall: Duration::from_secs(30),
+            download: Duration::from_secs(1800),
             lock: Duration::from_secs(3600),
             build: Duration::from_secs(3600),
             version: Duration::from_secs(20),

@@ -36,19 +36,28 @@ pub enum ToolError {
     /// Our own files cannot be written or locked.
     #[error(transparent)]
     File(#[from] FileError),
-    /// What was put in place does not start, or is something else.
+    /// What was downloaded or built does not start, or is something else.
     #[error(
-        "{tool} is in place but does not work: {}: {why}.\n\
+        "{tool} was fetched but does not work, so it was not kept: {why}.\n\
          A file system mounted noexec is a common cause (`findmnt -T {}`): move the cache with GITOPS_SETUP_CACHE=…",
-        path.display(), path.display()
+        path.display()
     )]
     Unusable {
         /// The tool.
         tool: Tool,
-        /// The file.
+        /// Where it would have been put.
         path: PathBuf,
         /// What is wrong with it.
         why: String,
+    },
+    /// `go build` filled a disk.
+    #[error("`go build` of {} stopped: {source}.\nGo's own caches are moved with GOCACHE=… and GOMODCACHE=…",
+        module.name())]
+    BuildDiskFull {
+        /// The module.
+        module: GoModule,
+        /// Which disk.
+        source: FileError,
     },
     /// Every way was tried.
     #[error(transparent)]
@@ -175,14 +184,6 @@ pub enum BuildError {
         stderr: Vec<String>,
         /// Whether fetching modules was forbidden.
         offline: bool,
-    },
-    /// It gave something else than the pinned tool.
-    #[error("`go build` gave a {} that does not answer with the pinned version: {why}", tool.name())]
-    WrongAnswer {
-        /// The tool.
-        tool: Tool,
-        /// What it answered.
-        why: String,
     },
 }
 

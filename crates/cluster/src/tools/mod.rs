@@ -10,12 +10,18 @@
 //!
 //! A checksum that does not match stops everything: it never leads on to the next way.
 
+mod cache;
 mod context;
 pub mod download;
 mod error;
 mod events;
 mod files;
+mod gobuild;
+mod goversion;
+mod release;
+mod resolve;
 mod table;
+mod version;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -60,6 +66,5 @@ pub async fn resolve(
     context: &ToolContext,
     progress: &Progress,
 ) -> Result<BTreeMap<Tool, Resolved>, ToolError> {
-    let _ = (tools, context, progress);
-    Ok(BTreeMap::new())
+    resolve::resolve(tools, context, progress).await
 }
