@@ -17,9 +17,9 @@ impl Clash {
     }
 }
 
-/// All impossible combinations. `given` tells whether a value is there, even if it is the default.
-pub(super) fn find(config: &Config, given: &dyn Fn(&str) -> bool) -> Vec<Clash> {
-    let mut clashes = cluster(&config.cluster, given);
+/// All impossible combinations.
+pub(super) fn find(config: &Config) -> Vec<Clash> {
+    let mut clashes = cluster(&config.cluster);
     clashes.extend(argocd(&config.argocd, &config.expose));
     clashes.extend(expose(&config.expose));
     clashes.extend(git(&config.git));
@@ -27,7 +27,7 @@ pub(super) fn find(config: &Config, given: &dyn Fn(&str) -> bool) -> Vec<Clash> 
     clashes
 }
 
-fn cluster(cluster: &Cluster, given: &dyn Fn(&str) -> bool) -> Vec<Clash> {
+fn cluster(cluster: &Cluster) -> Vec<Clash> {
     let mut clashes = Vec::new();
     if cluster.provider == Provider::Context && cluster.context.is_none() {
         clashes.push(Clash::new(
@@ -35,13 +35,14 @@ fn cluster(cluster: &Cluster, given: &dyn Fn(&str) -> bool) -> Vec<Clash> {
             "provider `context` needs `cluster.context`, one of those that `kubectl config get-contexts` lists",
         ));
     }
-    for (path, provider, name) in [
-        ("cluster.context", Provider::Context, "context"),
-        ("cluster.kubeconfig", Provider::Context, "context"),
-        ("cluster.nodeImage", Provider::Kind, "kind"),
-        ("cluster.nodes", Provider::Kwok, "kwok"),
+    let several_nodes = cluster.nodes != Cluster::default().nodes;
+    for (path, is_given, provider, name) in [
+        ("cluster.context", cluster.context.is_some(), Provider::Context, "context"),
+        ("cluster.kubeconfig", cluster.kubeconfig.is_some(), Provider::Context, "context"),
+        ("cluster.nodeImage", cluster.node_image.is_some(), Provider::Kind, "kind"),
+        ("cluster.nodes", several_nodes, Provider::Kwok, "kwok"),
     ] {
-        if given(path) && cluster.provider != provider {
+        if is_given && cluster.provider != provider {
             clashes.push(Clash::new(
                 &[path, "cluster.provider"],
                 format!(

@@ -41,8 +41,11 @@ fn namespaces(config: &Config) -> Vec<Clash> {
         let path = format!("{place}.namespace");
         if let Some(first) = seen.get(&namespace) {
             clashes.push(Clash::new(
-                &[&path, first],
-                format!("namespace `{namespace}` belongs to {} already; each has its own", parent(first)),
+                &[&path, &to_point_at(&place), first],
+                format!(
+                    "{place} has the same namespace as {}, `{namespace}`; give each its own",
+                    parent(first)
+                ),
             ));
         }
         if namespace == config.argocd.namespace {
@@ -75,16 +78,22 @@ fn applications(config: &Config) -> Vec<Clash> {
             Some((first, _)) => clashes.push(Clash::new(
                 &[
                     &format!("{place}.application"),
+                    &to_point_at(&place),
                     &format!("{first}.application"),
                     &format!("{place}.namespace"),
                     &format!("{first}.namespace"),
                 ],
-                format!("Application `{application}` belongs to {first} already; each has its own"),
+                format!("{place} has the same Application as {first}, `{application}`; give each its own"),
             )),
             None => drop(seen.insert(application, (place, namespace))),
         }
     }
     clashes
+}
+
+/// What to point at: the section where the namespace itself is the default.
+fn to_point_at(place: &str) -> String {
+    if place == "logging" { place.to_owned() } else { format!("{place}.namespace") }
 }
 
 fn parent(path: &str) -> &str {

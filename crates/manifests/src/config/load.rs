@@ -123,11 +123,7 @@ fn combinations(config: &Config, tree: &Node, errors: &[ConfigError]) -> Vec<Con
     let sound = |clash: &Clash| {
         clash.paths.iter().all(|path| errors.iter().all(|error| !path::related(&error.path, path)))
     };
-    combinations::find(config, &|path| tree.at(path).is_some())
-        .into_iter()
-        .filter(sound)
-        .map(|clash| locate(clash, tree))
-        .collect()
+    combinations::find(config).into_iter().filter(sound).map(|clash| locate(clash, tree)).collect()
 }
 
 /// The error stands at the first value that is given; of the others it says so if they are not in the file.

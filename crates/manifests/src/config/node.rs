@@ -141,17 +141,21 @@ fn describe(error: &serde_yaml::Error) -> String {
         E::MergeKeyNotAllowed { .. } => "merge keys (`<<`) are not supported; write the keys out".into(),
         E::MultipleDocuments { .. } => "more than one document; a line `---` begins another".into(),
         E::Budget { .. }
+        | E::AliasError { .. }
         | E::AliasReplayLimitExceeded { .. }
         | E::AliasExpansionLimitExceeded { .. }
         | E::AliasReplayStackDepthExceeded { .. }
         | E::RecursiveReferencesRequireWeakTypes { .. } => "nested too deeply, or too many aliases".into(),
-        other => without_place(&other.to_string()),
+        other => match other.to_string() {
+            message if message.contains("recursion limit") => "nested too deeply".into(),
+            message => without_place(&message),
+        },
     };
     format!("not valid YAML: {message}")
 }
 
 fn without_place(message: &str) -> String {
-    message.rsplit_once(" at line ").map_or(message, |(message, _)| message).to_owned()
+    message.split_once(" at line ").map_or(message, |(message, _)| message).to_owned()
 }
 
 impl<'de> Deserialize<'de> for Node {

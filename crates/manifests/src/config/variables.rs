@@ -145,10 +145,23 @@ impl Overlay<'_> {
     fn token(&mut self) {
         self.by_name("GIT_TOKEN", "git.auth.token.token");
         self.text("GIT_USER", "git.auth.token.username");
-        let author = self.tree.at("git.author.name").cloned();
-        if let (None, Some(author)) = (self.tree.at("git.auth.token.username"), author) {
-            self.put("GIT_TOKEN", "git.auth.token.username", author);
+        let token = self.tree.at("git.auth.token.token");
+        let from_here = token.is_some_and(|token| matches!(token.origin, Origin::Env(_)));
+        if !from_here || self.tree.at("git.auth.token.username").is_some() {
+            return;
         }
+        match self.tree.at("git.author.name").cloned() {
+            Some(author) => self.put("GIT_TOKEN", "git.auth.token.username", author),
+            None => self.missing_user(),
+        }
+    }
+
+    /// More to the point than that a key is missing which nobody wrote.
+    fn missing_user(&mut self) {
+        let (origin, path) = (Origin::Env("GIT_TOKEN".into()), "git.auth.token.username");
+        let message = "needs the user that it belongs to; set GIT_USER or `git.author.name`".into();
+        self.put("GIT_TOKEN", path, Node::text("", origin.clone()));
+        self.report.errors.push(ConfigError { origin, path: path.into(), message });
     }
 
     fn ssh(&mut self) {
