@@ -116,7 +116,9 @@ impl Unavailable {
             )?;
             write!(f, "\n    or name a copy of them: GITOPS_SETUP_DOWNLOAD_MIRROR=https://mirror.example")?;
         }
-        write!(f, "\n  - install Go (https://go.dev/dl), so that they can be built from source")?;
+        if self.builds.is_empty() {
+            write!(f, "\n  - install Go (https://go.dev/dl), so that they can be built from source")?;
+        }
         if let Some(missing) = self.missing.first() {
             let (name, env) = (missing.tool.name(), missing.tool.env());
             write!(f, "\n  - name a program that you have: {env}=/path/to/{name}")?;

@@ -134,7 +134,7 @@ pub(super) async fn detached<T: Send + 'static>(work: impl FnOnce(&Cancelled) ->
 /// The file stays: deleting it would let two processes hold locks on two files of one name.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -151,18 +151,26 @@ impl Lock {
         let refused = |source| FileError::new("lock", path, None, source);
         let file = OpenOptions::new().create(true).append(true).open(path).map_err(refused)?;
         match file.try_lock() {
-            Ok(()) => return Ok(Self { _file: file }),
+            Ok(()) => return Ok(Self { file }),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(source)) => return Err(refused(source)),
         }
         progress.tell(Event::Waiting { what: what.to_owned(), lock: path.to_owned() });
         let waiting = detached(move |_| file.lock().map(|()| file));
         match tokio::time::timeout(limit, waiting).await {
-            Ok(locked) => Ok(Self { _file: locked.map_err(refused)? }),
+            Ok(locked) => Ok(Self { file: locked.map_err(refused)? }),
             Err(_) => {
                 Err(FileError::LockTimeout { what: what.to_owned(), lock: path.to_owned(), after: limit })
             }
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough at once where another thread is just starting a program: until that has begun, it
+        // holds a copy of the descriptor.
+        let _ = self.file.unlock();
     }
 }
 
