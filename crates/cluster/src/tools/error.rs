@@ -173,7 +173,7 @@ pub enum BuildError {
     /// It failed.
     #[error(
         "`go build` of {} failed ({status}) in {}; its last lines:\n{}\n  {}",
-        module.name(), folder.display(), indented(stderr), advice(*offline)
+        module.name(), folder.display(), indented(stderr), advice(status, *offline)
     )]
     Failed {
         /// The module.
@@ -193,8 +193,13 @@ fn indented(lines: &[String]) -> String {
     lines.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }
 
-fn advice(offline: bool) -> &'static str {
-    if offline {
+fn advice(status: &str, offline: bool) -> &'static str {
+    if status.starts_with("signal: 9 ") {
+        "It was killed, most often because memory ran out (`dmesg | tail`): GOFLAGS=-p=1 needs less. \
+         What is compiled is kept, so another run goes on from there"
+    } else if status.starts_with("signal: ") {
+        "Something ended it from outside; what is compiled is kept, so another run goes on from there"
+    } else if offline {
         "GITOPS_SETUP_OFFLINE is set, so only modules in Go's own cache were used; unset it to fetch the others"
     } else {
         "Where modules come from is set by GOPROXY, GONOSUMDB and GOFLAGS: see `go env GOPROXY GOFLAGS`; \

@@ -97,6 +97,14 @@ async fn a_failed_build_tells_what_go_said_and_what_matters() {
 }
 
 #[tokio::test]
+async fn a_build_that_is_killed_says_so() {
+    let place = Place::new();
+    fake_go(&place, "kill -9 $$");
+    let text = failure(&place, Tool::Kind).await.to_string();
+    assert!(text.contains("signal: 9") && text.contains("memory"), "{text}");
+}
+
+#[tokio::test]
 async fn offline_builds_from_gos_own_cache_alone() {
     let mut place = Place::new();
     place.context.offline = true;
