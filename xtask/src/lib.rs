@@ -1,1 +1,40 @@
-//! x
+//! The `xtask` binary as a library.
+//!
+//! Another repository's own xtask embeds it whole:
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     xtask::main()
+//! }
+//! ```
+
+mod access;
+mod apply;
+mod args;
+mod failure;
+mod manifest;
+mod observe;
+mod quickstart;
+mod report;
+mod runner;
+mod session;
+mod tasks;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use failure::Failure;
+
+/// Runs the command line of this process, and gives its exit code.
+pub fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let output = args.global.output;
+    match args.run() {
+        Ok(code) => code,
+        Err(failure) => {
+            report::failure(output, &failure);
+            failure.exit_code()
+        }
+    }
+}

@@ -129,8 +129,11 @@ fn create_request(patch: &Patching, reference: &ObjectRef) -> Result<Request<Vec
 }
 
 fn patch_request(patch: &Patching, reference: &ObjectRef) -> Result<Request<Vec<u8>>, ClusterError> {
-    let params =
-        PatchParams { field_manager: Some(patch.manager.clone()), force: patch.force, ..PatchParams::default() };
+    let params = PatchParams {
+        field_manager: Some(patch.manager.clone()),
+        force: patch.force,
+        ..PatchParams::default()
+    };
     let mut body = patch.object.as_value().clone();
     if let Condition::Unchanged(version) = &patch.condition {
         body["metadata"]["resourceVersion"] = Value::from(version.as_str());

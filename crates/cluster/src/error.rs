@@ -29,7 +29,9 @@ pub enum ClusterError {
         message: String,
     },
     /// The credentials of the kubeconfig are not accepted.
-    #[error("the cluster at {server} refuses the credentials of the kubeconfig (401): {message}\n  log in again")]
+    #[error(
+        "the cluster at {server} refuses the credentials of the kubeconfig (401): {message}\n  log in again"
+    )]
     Unauthorized {
         /// Address of the API server.
         server: String,

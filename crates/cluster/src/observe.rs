@@ -73,7 +73,9 @@ impl Client {
                 Ok(None) => return Ok(group.into_iter().map(|o| (o.clone(), Found::KindUnknown)).collect()),
                 Ok(Some(mut objects)) => {
                     let mut take = |object: &ObjectRef| {
-                        objects.remove(&object.name).map_or(Found::Absent, |found| Found::Object(Box::new(found)))
+                        objects
+                            .remove(&object.name)
+                            .map_or(Found::Absent, |found| Found::Object(Box::new(found)))
                     };
                     return Ok(group.into_iter().map(|object| (object.clone(), take(object))).collect());
                 }
@@ -182,8 +184,8 @@ impl Client {
     }
 }
 
-/// Items of a list carry neither kind nor version.
-fn typed(mut item: Value, like: &ObjectRef) -> Result<Object, String> {
+/// An item of a list as an object: items carry neither kind nor version.
+pub(crate) fn typed(mut item: Value, like: &ObjectRef) -> Result<Object, String> {
     item["apiVersion"] = Value::from(like.api_version.as_str());
     item["kind"] = Value::from(like.kind.as_str());
     Object::try_from(item).map_err(|error| error.to_string())

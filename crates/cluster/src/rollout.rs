@@ -53,7 +53,9 @@ fn progress(wanted: &[ObjectRef], live: &Objects) -> Progress<()> {
         .filter_map(|workload| match live.get(&workload.name) {
             None => Some(format!("{} is not there", workload.name)),
             Some(object) if done(object) => None,
-            Some(object) => Some(format!("{}: {} of {} ready", workload.name, ready(object), replicas(object))),
+            Some(object) => {
+                Some(format!("{}: {} of {} ready", workload.name, ready(object), replicas(object)))
+            }
         })
         .collect();
     if waiting.is_empty() { Progress::Done(()) } else { Progress::Waiting(waiting) }
@@ -85,7 +87,8 @@ fn selects(workload: &Object, pod: &Object) -> bool {
 
 /// Why a pod is not ready; `None` where it is.
 fn reason(pod: &Object) -> Option<String> {
-    let containers = pod.list("/status/initContainerStatuses").iter().chain(pod.list("/status/containerStatuses"));
+    let containers =
+        pod.list("/status/initContainerStatuses").iter().chain(pod.list("/status/containerStatuses"));
     for container in containers {
         let name = container["name"].as_str().unwrap_or("?");
         for state in ["waiting", "terminated"] {

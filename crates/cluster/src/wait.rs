@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::client::{Client, innermost, resource};
 use crate::error::ClusterError;
-use crate::observe::Found;
+use crate::observe::{Found, typed};
 
 /// How long a definition may take to be accepted.
 const DEFINITION: Duration = Duration::from_secs(60);
@@ -68,7 +68,7 @@ impl Client {
         while let Some(event) = events.next().await {
             match event {
                 Ok(Event::Init) => objects.clear(),
-                Ok(Event::InitApply(object) | Event::Apply(object)) => insert(&mut objects, object),
+                Ok(Event::InitApply(object) | Event::Apply(object)) => insert(&mut objects, object, like),
                 Ok(Event::Delete(object)) => drop(objects.remove(&object.metadata.name.unwrap_or_default())),
                 Ok(Event::InitDone) => listed = true,
                 // The watcher begins again by itself, with growing delays; what went wrong is told at the end.
@@ -114,9 +114,9 @@ impl Client {
     }
 }
 
-fn insert(objects: &mut Objects, object: DynamicObject) {
-    let value = serde_json::to_value(object).unwrap_or_default();
-    if let Ok(object) = Object::try_from(value) {
+fn insert(objects: &mut Objects, object: DynamicObject, like: &ObjectRef) {
+    let Ok(value) = serde_json::to_value(object) else { return };
+    if let Ok(object) = typed(value, like) {
         objects.insert(object.name().to_owned(), object);
     }
 }

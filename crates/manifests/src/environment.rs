@@ -40,7 +40,8 @@ fn groups(environment: &Environment) -> impl Iterator<Item = (&str, &'static str
 
 /// The Application that keeps the namespace like the folder of the same name in the repository.
 pub fn application(environment: &Environment, git: &Git, argocd_namespace: &str) -> Object {
-    let reference = ObjectRef::namespaced(ARGOPROJ, "Application", argocd_namespace, &environment.application());
+    let reference =
+        ObjectRef::namespaced(ARGOPROJ, "Application", argocd_namespace, &environment.application());
     let spec = ApplicationSpec {
         project: environment.project.clone(),
         destination: Destination::in_cluster(&environment.namespace),
@@ -57,9 +58,7 @@ pub fn application(environment: &Environment, git: &Git, argocd_namespace: &str)
             },
         }),
     };
-    Object::new(&reference)
-        .with_label("app.kubernetes.io/managed-by", MANAGER)
-        .with("spec", to_json(&spec))
+    Object::new(&reference).with_label("app.kubernetes.io/managed-by", MANAGER).with("spec", to_json(&spec))
 }
 
 /// The AppProjects of some environments, one for each name, in the order of their names.
@@ -86,9 +85,7 @@ fn project(name: &str, environments: &[&Environment], config: &Config) -> Object
         roles: vec![Role { name: PROJECT_ROLE, policies: PROJECT_ACTIONS.map(policy).to_vec() }],
     };
     let reference = ObjectRef::namespaced(ARGOPROJ, "AppProject", &config.argocd.namespace, name);
-    Object::new(&reference)
-        .with_label("app.kubernetes.io/managed-by", MANAGER)
-        .with("spec", to_json(&spec))
+    Object::new(&reference).with_label("app.kubernetes.io/managed-by", MANAGER).with("spec", to_json(&spec))
 }
 
 /// Lists of a project that are atomic in its CRD and that others may add to.

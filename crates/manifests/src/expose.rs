@@ -101,7 +101,8 @@ fn http_route(gateway: &GatewayApi, host: Option<&str>, argocd: &ArgoCd) -> Valu
         parent["sectionName"] = json!(section);
     }
     let path = json!({ "type": "PathPrefix", "value": argocd.root_path().unwrap_or("/") });
-    let backend = json!({ "group": "", "kind": "Service", "name": SERVER, "port": service_port(argocd), "weight": 1 });
+    let backend =
+        json!({ "group": "", "kind": "Service", "name": SERVER, "port": service_port(argocd), "weight": 1 });
     let mut spec = json!({
         "parentRefs": [parent],
         "rules": [{ "matches": [{ "path": path }], "backendRefs": [backend] }],

@@ -2,27 +2,53 @@
 
 use std::collections::BTreeMap;
 
-use crate::object::Object;
+use serde_json::Value;
+
+use crate::object::{Object, ObjectRef};
 use crate::yaml;
 
-/// File names, relative to the output folder, and their contents: `<stage>/<kind>-<name>.yaml`, with the
-/// namespace between where the stage has objects of that kind and name in several.
-pub fn files<'a>(stage: &str, objects: impl IntoIterator<Item = &'a Object>) -> BTreeMap<String, String> {
-    let mut files = BTreeMap::new();
-    for object in objects {
-        let mut name = file_name(stage, object, None);
-        if files.contains_key(&name) {
-            name = file_name(stage, object, object.namespace());
+/// File names, relative to the output folder, and their contents. What several stages say of one object is put
+/// together into one file, in the folder of the first of them.
+pub fn files(stages: Vec<(&str, Vec<Object>)>) -> BTreeMap<String, String> {
+    let mut merged: BTreeMap<ObjectRef, (&str, Value)> = BTreeMap::new();
+    for (stage, objects) in stages {
+        for object in objects {
+            let entry = merged.entry(object.reference()).or_insert((stage, Value::Null));
+            merge(&mut entry.1, object.into());
         }
-        files.insert(name, yaml::to_string(object.as_value()));
+    }
+    let mut files = BTreeMap::new();
+    for (reference, (stage, value)) in merged {
+        let mut name = file_name(stage, &reference, None);
+        if files.contains_key(&name) {
+            name = file_name(stage, &reference, reference.namespace.as_deref());
+        }
+        files.insert(name, yaml::to_string(&value));
     }
     files
 }
 
-fn file_name(stage: &str, object: &Object, namespace: Option<&str>) -> String {
-    let kind = object.kind().to_lowercase();
+/// Lists are joined, as the lists of projects have to be.
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (Value::Array(into), Value::Array(from)) => {
+            let new: Vec<Value> = from.into_iter().filter(|item| !into.contains(item)).collect();
+            into.extend(new);
+        }
+        (into, from) => *into = from,
+    }
+}
+
+/// `<stage>/<kind>-<name>.yaml`, with the namespace between where that alone would not be one of a kind.
+fn file_name(stage: &str, object: &ObjectRef, namespace: Option<&str>) -> String {
+    let kind = object.kind.to_lowercase();
     // A name may hold a colon (RBAC), which some file systems refuse.
-    let name = object.name().replace(':', "_");
+    let name = object.name.replace(':', "_");
     match namespace {
         Some(namespace) => format!("{stage}/{kind}-{namespace}-{name}.yaml"),
         None => format!("{stage}/{kind}-{name}.yaml"),

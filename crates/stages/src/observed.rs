@@ -30,6 +30,30 @@ impl Observed {
         }
     }
 
+    /// Takes objects that earlier stages would apply as if they were there, so that later stages can be planned
+    /// before the first effect.
+    pub fn assume(&mut self, applied: &[Object]) {
+        for object in applied {
+            if object.kind() == "CustomResourceDefinition" {
+                self.assume_kind(object.text("/spec/group"), object.text("/spec/names/kind"));
+            }
+        }
+        for object in applied {
+            let reference = object.reference();
+            if self.object(&reference).is_none() {
+                self.objects.insert(reference, Live::Found(Box::new(object.clone())));
+            }
+        }
+    }
+
+    fn assume_kind(&mut self, group: &str, kind: &str) {
+        for (reference, live) in &mut self.objects {
+            if *live == Live::KindUnknown && reference.group() == group && reference.kind == kind {
+                *live = Live::Absent;
+            }
+        }
+    }
+
     /// The server has been asked and doesn't know the kind.
     pub fn kind_unknown(&self, reference: &ObjectRef) -> bool {
         matches!(self.objects.get(reference), Some(Live::KindUnknown))

@@ -28,6 +28,14 @@ impl Plan {
         Self { skipped: Some(why.into()), ..Self::default() }
     }
 
+    /// The objects that it would apply.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Apply(apply) => Some(&apply.object),
+            _ => None,
+        })
+    }
+
     /// The same plan with a remark.
     pub fn with_note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());

@@ -43,7 +43,10 @@ impl Context {
 
     pub(super) fn not_ours(&self) -> ClusterError {
         ClusterError::Precondition {
-            what: format!("the cluster of context {} was not made by this tool and is not deleted by it", self.context),
+            what: format!(
+                "the cluster of context {} was not made by this tool and is not deleted by it",
+                self.context
+            ),
             next: "delete it with what made it".into(),
         }
     }

@@ -15,6 +15,10 @@ const START: &str = "2m";
 /// How long an API server may take to say that it is there.
 const ANSWER: Duration = Duration::from_secs(2);
 
+/// Without a default route the API server finds no address of its own; its log must not fill the disk.
+const API_SERVER: [&str; 3] =
+    ["advertise-address=127.0.0.1", "audit-log-maxsize=20", "audit-log-maxbackup=1"];
+
 /// Who asked for what, without bodies: it proves what a run wrote, and keeps no secret.
 const AUDIT_POLICY: &str = r#"{"apiVersion":"audit.k8s.io/v1","kind":"Policy","omitStages":["RequestReceived"],"rules":[{"level":"None","userGroups":["system:nodes","system:serviceaccounts"]},{"level":"None","users":["system:apiserver","system:kube-controller-manager","system:kube-scheduler"]},{"level":"Metadata"}]}"#;
 
@@ -73,12 +77,14 @@ impl Kwok {
             self.clear(&tools[&Tool::Kwokctl], &lock).await?;
         }
         let policy = self.folder.join("audit-policy.json");
-        std::fs::write(&policy, AUDIT_POLICY).map_err(|source| ClusterError::File { path: policy.clone(), source })?;
+        std::fs::write(&policy, AUDIT_POLICY)
+            .map_err(|source| ClusterError::File { path: policy.clone(), source })?;
         let mut create = self.kwokctl(&tools[&Tool::Kwokctl], &["create", "cluster"]);
         create.arg("--kubeconfig").arg(self.folder.join("kubeconfig"));
         create.arg("--kube-audit-policy").arg(&policy);
         create.args(["--runtime=binary", "--secure-port", "--kube-authorization", "--kube-admission"]);
-        create.args(["--disable-qps-limits", "--extra-args=kube-apiserver=advertise-address=127.0.0.1"]);
+        create.arg("--disable-qps-limits");
+        create.args(API_SERVER.map(|flag| format!("--extra-args=kube-apiserver={flag}")));
         create.arg(format!("--wait={START}"));
         for (flag, tool) in [
             ("--kwok-controller-binary", Tool::Kwok),
@@ -96,7 +102,8 @@ impl Kwok {
                 next: format!("see {}", self.logs().unwrap_or_default().join("kube-apiserver.log").display()),
             });
         }
-        std::fs::write(self.complete(), "").map_err(|source| ClusterError::File { path: self.complete(), source })
+        std::fs::write(self.complete(), "")
+            .map_err(|source| ClusterError::File { path: self.complete(), source })
     }
 
     pub(super) async fn down(&self, tools: &ToolContext, progress: &Progress) -> Result<bool, ClusterError> {

@@ -15,11 +15,17 @@ const LAST_LINES: usize = 12;
 ///
 /// The program holds `lock` as its standard input and is in a process group of its own: where this process is
 /// killed or interrupted in the middle, the program still ends its work, and the next run of ours waits for it.
-pub(super) async fn run(mut command: Command, lock: &File, log: Option<PathBuf>) -> Result<String, ClusterError> {
+pub(super) async fn run(
+    mut command: Command,
+    lock: &File,
+    log: Option<PathBuf>,
+) -> Result<String, ClusterError> {
     let program = words(&command);
     let held = lock.try_clone().map_err(|source| ClusterError::File { path: "(lock)".into(), source })?;
     command.stdin(Stdio::from(held)).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("running a program does not panic");
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .expect("running a program does not panic");
     let output = output.map_err(|source| ClusterError::Program {
         program: program.clone(),
         status: "not started".into(),
@@ -30,13 +36,20 @@ pub(super) async fn run(mut command: Command, lock: &File, log: Option<PathBuf>)
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Err(ClusterError::Program { program, status: output.status.to_string(), message: last_lines(&stderr), log })
+    Err(ClusterError::Program {
+        program,
+        status: output.status.to_string(),
+        message: last_lines(&stderr),
+        log,
+    })
 }
 
 /// Program and subcommand, as an error names it.
 fn words(command: &Command) -> String {
-    let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let arguments = command.get_args().map(|word| word.to_string_lossy()).take_while(|word| !word.starts_with('-'));
+    let name =
+        Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let arguments =
+        command.get_args().map(|word| word.to_string_lossy()).take_while(|word| !word.starts_with('-'));
     std::iter::once(name.into()).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 

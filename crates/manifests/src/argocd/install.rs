@@ -46,11 +46,7 @@ pub enum InstallError {
 /// - before 2.1, TLS termination and root path are flags of the server's command.
 ///
 /// `published` says that the content is known to be of `argocd.version`; otherwise the images must agree.
-pub fn prepare(
-    manifest: Vec<Object>,
-    argocd: &ArgoCd,
-    published: bool,
-) -> Result<Install, InstallError> {
+pub fn prepare(manifest: Vec<Object>, argocd: &ArgoCd, published: bool) -> Result<Install, InstallError> {
     let mut notes = Vec::new();
     let mut objects = vec![namespace(&argocd.namespace)];
     objects.extend(manifest.into_iter().filter(|object| object.kind() != "Namespace"));

@@ -53,9 +53,8 @@ impl Setting {
 
 /// Adds the flags to the server's command, for releases before 2.1. Flags that are there are replaced.
 pub(super) fn add_flags(objects: &mut [Object], argocd: &ArgoCd) {
-    let Some(server) = objects
-        .iter_mut()
-        .find(|object| object.kind() == "Deployment" && object.name() == names::SERVER)
+    let Some(server) =
+        objects.iter_mut().find(|object| object.kind() == "Deployment" && object.name() == names::SERVER)
     else {
         return;
     };

@@ -65,6 +65,8 @@ fn node(name: &str) -> Object {
     Object::new(&ObjectRef::cluster_scoped("v1", "Node", name))
         .with_label("app.kubernetes.io/managed-by", MANAGER)
         .with_label("kubernetes.io/hostname", name)
+        // Argo CD's pods choose nodes by it.
+        .with_label("kubernetes.io/os", "linux")
         .with_label("type", "kwok")
         // By this annotation the kwok controller knows its nodes, and we know them as simulated.
         .with_annotation("kwok.x-k8s.io/node", "fake")

@@ -1,0 +1,107 @@
+//! The one interpreter of actions. Here, and only here, references to secrets become values.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use cluster::Client;
+use cluster::apply::{Condition, Patching};
+use git_credentials::repository;
+use manifests::Object;
+use manifests::config::SecretRef;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use stages::plan::{Action, Apply, Fill, Precondition};
+
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// bcrypt cost of the admin password, as Argo CD and the guide have it.
+const COST: u32 = 10;
+
+/// Makes or starts the cluster, where the plan says so.
+pub(crate) async fn create_cluster(session: &Session) -> Result<(), Failure> {
+    Ok(session.provider.up(&session.tools, &session.report.progress()).await?)
+}
+
+/// Does everything in `actions` that needs no cluster.
+pub(crate) fn on_this_machine(session: &Session, actions: &[Action]) -> Result<(), Failure> {
+    for action in actions {
+        if let Action::InitRepository { url, folders } = action {
+            let path = repository::local_path(url)
+                .ok_or_else(|| Failure::Bug(format!("a plan to make {url}, which is not local")))?;
+            repository::init(&path, session.config.git.branch.as_deref(), folders)?;
+        }
+    }
+    Ok(())
+}
+
+/// Does everything in `actions` that happens in the cluster.
+pub(crate) async fn in_cluster(
+    session: &Session,
+    client: &Client,
+    actions: &[Action],
+    force: bool,
+) -> Result<(), Failure> {
+    let mut patches = Vec::new();
+    for action in actions {
+        match action {
+            Action::RemoveField { object, pointer, .. } => client.remove_field(object, pointer).await?,
+            Action::Apply(apply) => patches.push(patching(apply, force)?),
+            Action::CreateCluster { .. } | Action::InitRepository { .. } => {}
+        }
+    }
+    let (total, count) = (patches.len(), AtomicUsize::new(0));
+    let done = |object: &manifests::ObjectRef| {
+        let count = count.fetch_add(1, Ordering::Relaxed) + 1;
+        session.report.applying(count, total, object);
+    };
+    Ok(client.apply_all(patches, &done).await?)
+}
+
+fn patching(apply: &Apply, force: bool) -> Result<Patching, Failure> {
+    let condition = match &apply.precondition {
+        Precondition::None => Condition::None,
+        Precondition::Absent => Condition::Absent,
+        Precondition::Unchanged(version) => Condition::Unchanged(version.clone()),
+    };
+    Ok(Patching {
+        object: filled(apply)?,
+        manager: apply.manager.clone(),
+        force: apply.force || force,
+        condition,
+    })
+}
+
+fn filled(apply: &Apply) -> Result<Object, Failure> {
+    if apply.fill.is_empty() {
+        return Ok(apply.object.clone());
+    }
+    let mut data = json!({});
+    for (key, fill) in &apply.fill {
+        let value = match fill {
+            Fill::BcryptOf(reference) => bcrypt_of(reference)?,
+            // Argo CD ignores a time that it can't read, so no fraction and no offset.
+            Fill::Now => jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        };
+        data[key.as_str()] = Value::from(BASE64_STANDARD.encode(value));
+    }
+    Ok(apply.object.clone().with("data", data))
+}
+
+fn bcrypt_of(reference: &SecretRef) -> Result<String, Failure> {
+    let password = git_credentials::resolve(reference)?;
+    check_password(password.expose_secret(), reference)?;
+    bcrypt::hash(password.expose_secret(), COST)
+        .map_err(|error| Failure::Usage(format!("the password in {reference} can't be hashed: {error}")))
+}
+
+/// Argo CD's own rule for passwords set through its API.
+pub(crate) fn check_password(password: &str, reference: &SecretRef) -> Result<(), Failure> {
+    match password.chars().count() {
+        8..=32 => Ok(()),
+        length => Err(Failure::Usage(format!(
+            "the admin password ({reference}) has {length} characters; Argo CD wants 8 to 32"
+        ))),
+    }
+}

@@ -1,0 +1,190 @@
+//! The command line. Parsing does no work; `run` hands over to the tasks.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use manifests::config::Override;
+use stages::select::Selection;
+
+use crate::failure::Failure;
+use crate::tasks;
+
+/// From a config file and a Kubernetes cluster to a verified GitOps set-up with Argo CD.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    task: Task,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do, 2 bad usage or config, 3 a precondition is missing, \
+4 the cluster or a server refused, 5 timed out, 130 interrupted, 1 a bug; \
+`plan --exit-code` gives 10 where there are changes.";
+
+/// Flags of every command.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Global {
+    /// Configuration file [default: gitops.yaml where it exists, else the built-in quickstart]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Set one value of the configuration, over file and environment; may be given again
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<Override>,
+    /// What to print
+    #[arg(long, global = true, value_enum, default_value = "human")]
+    pub(crate) output: Output,
+    /// Say more: every object, every change, where values come from
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// What to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Human,
+    /// One JSON event a line (docs/output.md).
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Bring the cluster to what the configuration says, and verify it; again changes nothing
+    Setup(Setup),
+    /// Show what setup would change, and change nothing
+    Plan(Plan),
+    /// Run one stage
+    Stage(OneStage),
+    /// List the stages
+    Stages,
+    /// Write the objects as files, one each, without secrets
+    Render(Render),
+    /// Show how the cluster compares with the configuration
+    Status,
+    /// Write a commented configuration file
+    Init(Init),
+    /// Print the JSON Schema of the configuration
+    Schema,
+    /// Make, delete and find the cluster
+    #[command(subcommand)]
+    Cluster(Cluster),
+}
+
+/// Which stages run, and how.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Setup {
+    #[command(flatten)]
+    pub(crate) selection: Select,
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+/// Which stages.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Select {
+    /// Begin with this stage
+    #[arg(long, value_name = "STAGE")]
+    from: Option<String>,
+    /// Only these stages
+    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
+    only: Vec<String>,
+    /// All but these stages
+    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
+    skip: Vec<String>,
+}
+
+impl From<Select> for Selection {
+    fn from(select: Select) -> Self {
+        Self { from: select.from, only: select.only, skip: select.skip }
+    }
+}
+
+/// How stages run.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Run {
+    /// Longest wait for one thing, such as a rollout: 90s, 10m
+    #[arg(long, value_parser = duration, default_value = "10m", value_name = "TIME")]
+    pub(crate) timeout: Duration,
+    /// Take over fields that other field managers own
+    #[arg(long)]
+    pub(crate) force_conflicts: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration =
+        text.parse().map_err(|_| "expected a time such as 90s or 10m".to_owned())?;
+    Duration::try_from(span).map_err(|_| "expected a time that is not negative".to_owned())
+}
+
+/// What to plan.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) selection: Select,
+    /// Give exit code 10 where there are changes
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+/// Which stage.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct OneStage {
+    /// Name of the stage, as in `cargo xtask stages`
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+/// Where to write.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Render {
+    /// Folder for the files; files that an earlier render wrote there are replaced
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+/// Where to write.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Init {
+    /// The file
+    #[arg(default_value = "gitops.yaml")]
+    pub(crate) file: PathBuf,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// What to do with the cluster.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Cluster {
+    /// Make or start the cluster of the configuration
+    Up,
+    /// Delete it and everything in it
+    Down,
+    /// List the clusters that this tool made
+    List,
+    /// Print the path of its kubeconfig
+    Kubeconfig,
+}
+
+impl Args {
+    /// Does what was asked.
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        let global = self.global;
+        match self.task {
+            Task::Setup(args) => tasks::setup::run(&global, args),
+            Task::Plan(args) => tasks::plan::run(&global, args),
+            Task::Stage(args) => tasks::stage::run(&global, args),
+            Task::Stages => tasks::stages::run(),
+            Task::Render(args) => tasks::render::run(&global, &args),
+            Task::Status => tasks::status::run(&global),
+            Task::Init(args) => tasks::init::run(&args),
+            Task::Schema => tasks::schema::run(),
+            Task::Cluster(what) => tasks::cluster::run(&global, what),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Expected failures and their exit codes.
+
+use std::process::ExitCode;
+
+use cluster::ClusterError;
+use git_credentials::SecretError;
+use git_credentials::repository::RepositoryError;
+use manifests::argocd::install::InstallError;
+use manifests::config::ConfigErrors;
+use stages::PlanError;
+use stages::select::UnknownStage;
+
+/// Why a command ends without having done what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Bad usage or configuration.
+    #[error("{0}")]
+    Usage(String),
+    /// Something that the command builds on is missing.
+    #[error("{0}")]
+    Precondition(String),
+    /// The cluster or a server refused.
+    #[error("{0}")]
+    Refused(String),
+    /// Somebody else changed an object between our reading and our writing.
+    #[error("{0}")]
+    Changed(String),
+    /// Something took too long.
+    #[error("{0}")]
+    TimedOut(String),
+    /// The user stopped it.
+    #[error("interrupted; what was done stays, and running the same command again finishes it")]
+    Interrupted,
+    /// A bug of ours.
+    #[error("{0}\n  this is a bug in gitops-setup, please report it")]
+    Bug(String),
+    /// The same, in a stage.
+    #[error("stage {stage}: {source}")]
+    Stage {
+        /// Name of the stage.
+        stage: &'static str,
+        /// What went wrong there.
+        source: Box<Failure>,
+    },
+}
+
+impl Failure {
+    /// 2 bad usage or configuration, 3 a precondition is missing, 4 the cluster or a server refused, 5 timed
+    /// out, 130 interrupted, 1 a bug of ours.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Precondition(_) => 3,
+            Self::Refused(_) | Self::Changed(_) => 4,
+            Self::TimedOut(_) => 5,
+            Self::Interrupted => 130,
+            Self::Bug(_) => 1,
+            Self::Stage { source, .. } => source.code(),
+        }
+    }
+
+    /// The same failure, with the stage that it happened in.
+    pub(crate) fn in_stage(self, stage: &'static str) -> Self {
+        Self::Stage { stage, source: Box::new(self) }
+    }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::Usage(errors.to_string())
+    }
+}
+
+impl From<UnknownStage> for Failure {
+    fn from(error: UnknownStage) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<InstallError> for Failure {
+    fn from(error: InstallError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<SecretError> for Failure {
+    fn from(error: SecretError) -> Self {
+        Self::Precondition(error.to_string())
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        Self::Precondition(error.to_string())
+    }
+}
+
+impl From<RepositoryError> for Failure {
+    fn from(error: RepositoryError) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
+impl From<ClusterError> for Failure {
+    fn from(error: ClusterError) -> Self {
+        let text = error.to_string();
+        match error {
+            ClusterError::Kubeconfig { .. }
+            | ClusterError::Unreachable { .. }
+            | ClusterError::KindUnknown { .. }
+            | ClusterError::Precondition { .. }
+            | ClusterError::Tool(_)
+            | ClusterError::Dir(_)
+            | ClusterError::File { .. } => Self::Precondition(text),
+            ClusterError::TimedOut { .. } => Self::TimedOut(text),
+            ClusterError::Changed { .. } => Self::Changed(text),
+            _ => Self::Refused(text),
+        }
+    }
+}

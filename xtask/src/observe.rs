@@ -1,0 +1,151 @@
+//! From what stages ask for to what is there.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use cluster::Client;
+use cluster::observe::Found;
+use cluster::provider::State;
+use git_credentials::repository;
+use manifests::argocd::names;
+use manifests::{Object, ObjectRef};
+use secrecy::ExposeSecret;
+use stages::observed::{ClusterState, KubernetesVersion, Live, Nodes, PasswordState, RepositoryState};
+use stages::stage::Fact;
+use stages::{Inputs, Observed, Stage};
+
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// Looks at the world for one stage after the other, and keeps the connection between them.
+pub(crate) struct Observer<'a> {
+    session: &'a Session,
+    client: Option<Client>,
+    kubernetes: Option<KubernetesVersion>,
+    nodes: Option<Nodes>,
+}
+
+impl<'a> Observer<'a> {
+    pub(crate) fn new(session: &'a Session) -> Self {
+        Self { session, client: None, kubernetes: None, nodes: None }
+    }
+
+    /// The connection, once the cluster runs.
+    pub(crate) fn client(&self) -> Result<&Client, Failure> {
+        self.client.as_ref().ok_or_else(|| {
+            Failure::Precondition(
+                "there is no cluster yet\n  make one: cargo xtask setup --only cluster".into(),
+            )
+        })
+    }
+
+    /// Nodes as last seen.
+    pub(crate) fn nodes(&self) -> Nodes {
+        self.nodes.unwrap_or_default()
+    }
+
+    /// Version of Kubernetes, once the cluster runs.
+    pub(crate) fn kubernetes(&self) -> Option<KubernetesVersion> {
+        self.kubernetes
+    }
+
+    /// Connects to a cluster that was made a moment ago.
+    pub(crate) async fn reconnect(&mut self) -> Result<(), Failure> {
+        self.connect().await.map(drop)
+    }
+
+    /// The connection and the nodes, where the cluster runs.
+    pub(crate) async fn reach(&mut self) -> Result<Option<&Client>, Failure> {
+        if self.connect().await? == ClusterState::Running {
+            self.look_at_nodes().await?;
+        }
+        Ok(self.client.as_ref())
+    }
+
+    /// Nodes were added or taken away.
+    pub(crate) fn forget_nodes(&mut self) {
+        self.nodes = None;
+    }
+
+    /// What a stage's plan needs to know.
+    pub(crate) async fn observe(&mut self, stage: &Stage, inputs: &Inputs) -> Result<Observed, Failure> {
+        let mut observed = Observed { cluster: self.connect().await?, ..Observed::default() };
+        if stage.facts.contains(&Fact::Repository) {
+            observed.repository = self.repository()?;
+        }
+        if observed.cluster != ClusterState::Running {
+            return Ok(observed);
+        }
+        observed.kubernetes = self.kubernetes;
+        observed.nodes = self.look_at_nodes().await?;
+        observed.objects = self.read((stage.reads)(inputs)).await?;
+        if stage.facts.contains(&Fact::Password) {
+            observed.password = password(inputs, &observed)?;
+        }
+        Ok(observed)
+    }
+
+    async fn connect(&mut self) -> Result<ClusterState, Failure> {
+        if self.client.is_some() {
+            return Ok(ClusterState::Running);
+        }
+        match self.session.provider.state().await? {
+            State::Absent => return Ok(ClusterState::Absent),
+            State::Stopped => return Ok(ClusterState::Stopped),
+            State::Running => {}
+        }
+        let client = self.session.provider.access().connect().await?;
+        let version = client.version().await?;
+        self.kubernetes = Some(KubernetesVersion { major: version.major, minor: version.minor });
+        self.client = Some(client);
+        Ok(ClusterState::Running)
+    }
+
+    async fn look_at_nodes(&mut self) -> Result<Nodes, Failure> {
+        if let Some(nodes) = self.nodes {
+            return Ok(nodes);
+        }
+        let seen = self.client()?.nodes().await?;
+        let nodes = Nodes { real: seen.real, simulated: seen.simulated };
+        self.nodes = Some(nodes);
+        Ok(nodes)
+    }
+
+    async fn read(&self, wanted: Vec<ObjectRef>) -> Result<BTreeMap<ObjectRef, Live>, Failure> {
+        let found = self.client()?.read_all(&wanted).await?;
+        let live = |found| match found {
+            Found::Object(object) => Live::Found(object),
+            Found::Absent => Live::Absent,
+            Found::KindUnknown => Live::KindUnknown,
+        };
+        Ok(found.into_iter().map(|(reference, found)| (reference, live(found))).collect())
+    }
+
+    fn repository(&self) -> Result<Option<RepositoryState>, Failure> {
+        let git = &self.session.config.git;
+        let Some(path) = repository::local_path(&git.repo_url()) else { return Ok(None) };
+        let folders = repository::folders(&path, git.branch.as_deref())?;
+        Ok(Some(RepositoryState { exists: folders.is_some(), folders: folders.unwrap_or_default() }))
+    }
+}
+
+/// Compares the stored hash with the configured password, which goes no further than this.
+fn password(inputs: &Inputs, observed: &Observed) -> Result<PasswordState, Failure> {
+    let Some(reference) = &inputs.admin_password else { return Ok(PasswordState::Unknown) };
+    let Some(secret) = observed.object(&names::secret(inputs.argocd_namespace())) else {
+        return Ok(PasswordState::Unset);
+    };
+    let Some(hash) = stored(secret, "admin.password") else { return Ok(PasswordState::Unset) };
+    let password = git_credentials::resolve(reference)?;
+    let dated = stored(secret, "admin.passwordMtime").is_some();
+    match bcrypt::verify(password.expose_secret(), &hash) {
+        Ok(true) if dated => Ok(PasswordState::Matches),
+        _ => Ok(PasswordState::Differs),
+    }
+}
+
+fn stored(secret: &Object, key: &str) -> Option<String> {
+    let bytes = BASE64_STANDARD.decode(secret.text(&format!("/data/{key}"))).ok()?;
+    String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+}

@@ -1,0 +1,179 @@
+//! Lines for people: one a stage, a moving line on terminals, groups in GitHub Actions.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+use stages::{Plan, Stage};
+
+use super::text::{self, WIDTH, count, wrap};
+use super::{Outcome, Summary};
+use crate::failure::Failure;
+
+/// Columns of a stage's name.
+const NAME: usize = 16;
+/// Where lines stay, long work tells of itself this often.
+const OFTEN: Duration = Duration::from_secs(15);
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const PALE: Style = Style::new().dimmed();
+const WARN: Style = AnsiColor::Yellow.on_default();
+
+pub(super) struct Human {
+    terminal: bool,
+    github: bool,
+    bar: Mutex<Option<ProgressBar>>,
+    told: Mutex<Option<Instant>>,
+}
+
+impl Human {
+    pub(super) fn new() -> Self {
+        Self {
+            terminal: std::io::stderr().is_terminal(),
+            github: std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true"),
+            bar: Mutex::new(None),
+            told: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn line(&self, line: &str) {
+        match self.bar.lock().expect("never poisoned").as_ref() {
+            Some(bar) => bar.suspend(|| print(line)),
+            None => print(line),
+        }
+    }
+
+    pub(super) fn stage_started(&self, stage: &Stage) {
+        if self.github {
+            print(&format!("::group::{} ({})", stage.name, stage.summary));
+        }
+        if self.terminal {
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(style(stage));
+            bar.enable_steady_tick(Duration::from_millis(100));
+            *self.bar.lock().expect("never poisoned") = Some(bar);
+        }
+        *self.told.lock().expect("never poisoned") = Some(Instant::now());
+    }
+
+    pub(super) fn progress(&self, text: &str, milestone: bool) {
+        if let Some(bar) = self.bar.lock().expect("never poisoned").as_ref() {
+            bar.set_message(text.to_owned());
+            return;
+        }
+        let mut told = self.told.lock().expect("never poisoned");
+        if milestone || told.is_some_and(|told| told.elapsed() >= OFTEN) {
+            *told = Some(Instant::now());
+            wrap(text, "  ", "    ").iter().for_each(|line| print(line));
+        }
+    }
+
+    pub(super) fn stage_finished(&self, stage: &Stage, outcome: &Outcome, took: Duration) {
+        self.clear();
+        let (mark, style) = match (&outcome.skipped, outcome.created + outcome.changed) {
+            (Some(_), _) => ("-", PALE),
+            (None, 0) => ("=", PALE),
+            (None, _) => ("+", GOOD),
+        };
+        let words = result(outcome);
+        let time = format!("{:>6.1} s", took.as_secs_f64());
+        let room = WIDTH - NAME - 3 - time.len();
+        let first = format!("{style}{mark}{style:#} {:NAME$} ", stage.name);
+        match words.chars().count() <= room {
+            true => print(&format!("{first}{words:room$}{time}")),
+            false => {
+                print(&format!("{first}{:room$}{time}", ""));
+                wrap(&words, "    ", "    ").iter().for_each(|line| print(line));
+            }
+        }
+        for note in &outcome.notes {
+            wrap(note, "    ", "    ").iter().for_each(|line| print(line));
+        }
+        for gap in &outcome.not_verified {
+            let lines = wrap(&format!("not verified: {gap}"), "    ", "    ");
+            lines.iter().for_each(|line| print(&format!("{WARN}{line}{WARN:#}")));
+        }
+        if self.github {
+            print("::endgroup::");
+        }
+    }
+
+    pub(super) fn stage_failed(&self, stage: &Stage) {
+        self.clear();
+        print(&format!("{BAD}x{BAD:#} {:NAME$} failed", stage.name));
+        if self.github {
+            print("::endgroup::");
+        }
+    }
+
+    pub(super) fn finished(&self, headline: &str, summary: &Summary) {
+        print("");
+        wrap(headline, "", "").iter().for_each(|line| print(line));
+        let widest = summary.facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        for (name, value) in &summary.facts {
+            print(&format!("  {PALE}{name:widest$}{PALE:#}  {value}"));
+        }
+    }
+
+    pub(super) fn plan_of(&self, stage: &Stage, plan: &Plan, verbose: bool) {
+        let words = match (&plan.skipped, plan.actions.len()) {
+            (Some(why), _) => format!("skipped: {why}"),
+            (None, 0) => "no change".to_owned(),
+            (None, changes) => count(changes, "change"),
+        };
+        let mark = match (plan.skipped.is_some(), plan.actions.is_empty()) {
+            (true, _) => "-",
+            (_, true) => "=",
+            _ => "~",
+        };
+        let lines = wrap(&words, &format!("{mark} {:NAME$} ", stage.name), &" ".repeat(NAME + 3));
+        lines.iter().for_each(|line| print(line));
+        let lines = text::plan(plan);
+        // Fifty new objects of Argo CD's say less than their number; `--verbose` lists them.
+        const FEW: usize = 12;
+        let shown = if verbose || lines.len() <= FEW { lines.len() } else { FEW };
+        lines[..shown].iter().for_each(|line| print(line));
+        if shown < lines.len() {
+            print(&format!("    … {} more lines with --verbose", lines.len() - shown));
+        }
+        plan.notes.iter().flat_map(|note| wrap(note, "    ", "    ")).for_each(|line| print(&line));
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = self.bar.lock().expect("never poisoned").take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn style(stage: &Stage) -> ProgressStyle {
+    let template = format!("{{spinner}} {:NAME$} {{elapsed:>4}} {{wide_msg}}", stage.name);
+    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn result(outcome: &Outcome) -> String {
+    if let Some(why) = &outcome.skipped {
+        return format!("skipped: {why}");
+    }
+    if let Some(result) = &outcome.result {
+        return result.clone();
+    }
+    let parts =
+        [(outcome.created, "created"), (outcome.changed, "changed"), (outcome.unchanged, "unchanged")];
+    let parts: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    if parts.is_empty() { "nothing to do".into() } else { parts.join(", ") }
+}
+
+fn print(line: &str) {
+    // A closed pipe (`| head`) ends the printing, not the work.
+    let _closed = writeln!(anstream::stdout(), "{line}");
+}
+
+pub(super) fn failed(failure: &Failure) {
+    let text = failure.to_string();
+    let _closed = writeln!(anstream::stderr(), "{BAD}error{BAD:#}: {text}");
+}

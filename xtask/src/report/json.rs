@@ -1,0 +1,56 @@
+//! One JSON event a line; `docs/output.md` is the schema.
+
+use std::io::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stages::{Plan, Stage};
+
+use super::{Outcome, Summary};
+use crate::failure::Failure;
+
+pub(super) fn started(title: &str, stages: &[&Stage]) {
+    let names: Vec<&str> = stages.iter().map(|stage| stage.name).collect();
+    print(&json!({ "event": "started", "title": title, "stages": names }));
+}
+
+pub(super) fn stage_started(stage: &str) {
+    print(&json!({ "event": "stage-started", "stage": stage }));
+}
+
+pub(super) fn progress(stage: Option<&str>, message: &str) {
+    print(&json!({ "event": "progress", "stage": stage, "message": message }));
+}
+
+pub(super) fn plan(stage: &str, plan: &Plan) {
+    print(&json!({ "event": "plan", "stage": stage, "plan": plan }));
+}
+
+pub(super) fn stage_finished(stage: &str, outcome: &Outcome, took: Duration) {
+    let seconds = took.as_secs_f64();
+    print(&json!({ "event": "stage-finished", "stage": stage, "outcome": outcome, "seconds": seconds }));
+}
+
+pub(super) fn finished(summary: &Summary) {
+    let facts: Value =
+        summary.facts.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    print(&json!({
+        "event": "finished", "created": summary.created, "changed": summary.changed,
+        "unchanged": summary.unchanged, "notVerified": summary.not_verified, "facts": facts,
+        "seconds": summary.seconds,
+    }));
+}
+
+pub(super) fn failed(failure: &Failure) {
+    let stage = match failure {
+        Failure::Stage { stage, .. } => Some(*stage),
+        _ => None,
+    };
+    print(&json!({
+        "event": "failed", "stage": stage, "message": failure.to_string(), "exitCode": failure.code(),
+    }));
+}
+
+fn print(event: &Value) {
+    let _closed = writeln!(std::io::stdout(), "{event}");
+}

@@ -1,0 +1,221 @@
+//! What the user sees: lines for people, groups in GitHub Actions, or one JSON event a line.
+
+mod human;
+mod json;
+mod text;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use cluster::tools::{Event as ToolEvent, Progress};
+use manifests::ObjectRef;
+use serde::Serialize;
+use stages::{Plan, Stage};
+
+use crate::args::Output;
+use crate::failure::Failure;
+use human::Human;
+
+pub(crate) use text::{count, wrap};
+
+/// How a stage ended.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Outcome {
+    /// Objects that were made.
+    pub(crate) created: usize,
+    /// Objects that were changed.
+    pub(crate) changed: usize,
+    /// Objects that were as they should be.
+    pub(crate) unchanged: usize,
+    /// Why there was nothing to do at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) skipped: Option<String>,
+    /// The result in words, where numbers don't say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) result: Option<String>,
+    /// What a reader should know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
+    /// What could not be checked, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) not_verified: Vec<String>,
+}
+
+/// How a whole run ended.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Summary {
+    /// Objects that were made.
+    pub(crate) created: usize,
+    /// Objects that were changed.
+    pub(crate) changed: usize,
+    /// Objects that were as they should be.
+    pub(crate) unchanged: usize,
+    /// What could not be checked, and why.
+    pub(crate) not_verified: Vec<String>,
+    /// Names and values for the user, such as the address and the kubeconfig.
+    pub(crate) facts: Vec<(String, String)>,
+    /// Seconds in all.
+    pub(crate) seconds: f64,
+}
+
+/// Where everything is reported to. Cheap to clone; may be told from any thread.
+#[derive(Clone)]
+pub(crate) struct Report(Arc<Inner>);
+
+struct Inner {
+    output: Output,
+    verbose: bool,
+    human: Human,
+    stage: Mutex<Option<(&'static str, Instant)>>,
+    timeout: Mutex<Duration>,
+}
+
+impl Report {
+    pub(crate) fn new(output: Output, verbose: bool) -> Self {
+        Self(Arc::new(Inner {
+            output,
+            verbose,
+            human: Human::new(),
+            stage: Mutex::new(None),
+            timeout: Mutex::new(Duration::from_secs(600)),
+        }))
+    }
+
+    fn json(&self) -> bool {
+        self.0.output == Output::Json
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json()
+    }
+
+    /// Longest wait for one thing.
+    pub(crate) fn timeout(&self) -> Duration {
+        *self.0.timeout.lock().expect("never poisoned")
+    }
+
+    pub(crate) fn set_timeout(&self, timeout: Duration) {
+        *self.0.timeout.lock().expect("never poisoned") = timeout;
+    }
+
+    /// A run begins.
+    pub(crate) fn started(&self, title: &str, stages: &[&Stage]) {
+        match self.json() {
+            true => json::started(title, stages),
+            false => self.0.human.line(title),
+        }
+    }
+
+    /// A stage begins.
+    pub(crate) fn stage_started(&self, stage: &Stage) {
+        *self.0.stage.lock().expect("never poisoned") = Some((stage.name, Instant::now()));
+        match self.json() {
+            true => json::stage_started(stage.name),
+            false => self.0.human.stage_started(stage),
+        }
+    }
+
+    /// What a stage is about to change.
+    pub(crate) fn planned(&self, stage: &Stage, plan: &Plan) {
+        match self.json() {
+            true => json::plan(stage.name, plan),
+            false if self.0.verbose => text::plan(plan).iter().for_each(|line| self.0.human.line(line)),
+            false => {}
+        }
+    }
+
+    /// A stage ended well.
+    pub(crate) fn stage_finished(&self, stage: &Stage, outcome: &Outcome) {
+        let started = self.0.stage.lock().expect("never poisoned").take();
+        let took = started.map_or(Duration::ZERO, |(_, instant)| instant.elapsed());
+        match self.json() {
+            true => json::stage_finished(stage.name, outcome, took),
+            false => self.0.human.stage_finished(stage, outcome, took),
+        }
+    }
+
+    /// A stage did not end well; the failure itself is told at the end.
+    pub(crate) fn stage_failed(&self, stage: &Stage) {
+        if !self.json() {
+            self.0.human.stage_failed(stage);
+        }
+    }
+
+    /// One more object was applied.
+    pub(crate) fn applying(&self, count: usize, total: usize, object: &ObjectRef) {
+        if self.0.verbose {
+            self.detail(&format!("applied {object}"));
+        } else {
+            self.progress_text(&format!("{count} of {total} applied"), false);
+        }
+    }
+
+    /// How it stands with what is waited for.
+    pub(crate) fn waiting(&self, lines: &[String]) {
+        self.progress_text(&format!("waiting: {}", lines.join("; ")), false);
+    }
+
+    /// Hears of tools that are fetched or built.
+    pub(crate) fn progress(&self) -> Progress {
+        let report = self.clone();
+        Progress::new(move |event| report.tool_event(&event))
+    }
+
+    fn tool_event(&self, event: &ToolEvent) {
+        if let ToolEvent::NoDownload { .. } = event {
+            return self.detail(&event.to_string());
+        }
+        // Of what goes on for minutes, a line now and then is enough where lines stay.
+        let milestone = !matches!(event, ToolEvent::Build { .. } | ToolEvent::Download { .. });
+        self.progress_text(&event.to_string(), milestone);
+    }
+
+    fn progress_text(&self, text: &str, milestone: bool) {
+        let stage = self.0.stage.lock().expect("never poisoned").map(|(name, _)| name);
+        match self.json() {
+            true => json::progress(stage, text),
+            false => self.0.human.progress(text, milestone),
+        }
+    }
+
+    /// A line that only `--verbose` wants.
+    pub(crate) fn detail(&self, line: &str) {
+        if self.0.verbose {
+            self.line(line);
+        }
+    }
+
+    /// A line for people; a progress event in JSON.
+    pub(crate) fn line(&self, line: &str) {
+        match self.json() {
+            true => json::progress(None, line),
+            false => self.0.human.line(line),
+        }
+    }
+
+    /// A run ended well.
+    pub(crate) fn finished(&self, headline: &str, summary: &Summary) {
+        match self.json() {
+            true => json::finished(summary),
+            false => self.0.human.finished(headline, summary),
+        }
+    }
+
+    /// The plan of a whole run.
+    pub(crate) fn plan_of(&self, stage: &Stage, plan: &Plan) {
+        match self.json() {
+            true => json::plan(stage.name, plan),
+            false => self.0.human.plan_of(stage, plan, self.0.verbose),
+        }
+    }
+}
+
+/// Tells why a command failed: what, on which object, the likely cause and the next command.
+pub(crate) fn failure(output: Output, failure: &Failure) {
+    match output {
+        Output::Json => json::failed(failure),
+        Output::Human => human::failed(failure),
+    }
+}

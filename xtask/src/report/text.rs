@@ -1,0 +1,45 @@
+//! Words and widths, shared by what is printed.
+
+use stages::{Action, Plan};
+
+/// Lines are kept within this many columns.
+pub(super) const WIDTH: usize = 80;
+
+/// `text` in lines of at most 80 columns, the later ones indented by `indent`.
+pub(crate) fn wrap(text: &str, first: &str, indent: &str) -> Vec<String> {
+    let options = textwrap::Options::new(WIDTH)
+        .initial_indent(first)
+        .subsequent_indent(indent)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).into_iter().map(std::borrow::Cow::into_owned).collect()
+}
+
+/// `1 object`, `2 objects`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A plan, a line or a few for each action.
+pub(super) fn plan(plan: &Plan) -> Vec<String> {
+    plan.actions.iter().flat_map(action).collect()
+}
+
+fn action(action: &Action) -> Vec<String> {
+    match action {
+        Action::CreateCluster { what } => vec![format!("  + {what}")],
+        Action::InitRepository { url, folders } => {
+            wrap(&format!("{url}: folders {}", folders.join(", ")), "  + ", "    ")
+        }
+        Action::RemoveField { object, pointer, why } => {
+            wrap(&format!("{object}: remove {pointer}: {why}"), "  - ", "    ")
+        }
+        Action::Apply(apply) => {
+            let sign = if apply.creates { '+' } else { '~' };
+            let mut lines = vec![format!("  {sign} {}", apply.object.reference())];
+            lines.extend(apply.changes.iter().map(|change| format!("      {change}")));
+            lines.extend(apply.fill.iter().map(|(key, _)| format!("      data.{key}: (hidden)")));
+            lines
+        }
+    }
+}

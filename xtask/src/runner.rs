@@ -1,0 +1,303 @@
+//! Runs stages one after the other: observe, plan, show, apply, verify.
+
+use std::time::{Duration, Instant};
+
+use cluster::provider::Provider;
+use manifests::ObjectRef;
+use stages::observed::ClusterState;
+use stages::stage::Check;
+use stages::{Action, Inputs, Observed, Plan, Stage};
+
+use crate::access::{self, Address};
+use crate::apply;
+use crate::failure::Failure;
+use crate::observe::Observer;
+use crate::report::{Outcome, Summary, count};
+use crate::session::Session;
+
+/// How often a plan is made anew because somebody else changed an object meanwhile.
+const TRIES: usize = 8;
+
+/// How stages run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// Longest wait for one thing.
+    pub(crate) timeout: Duration,
+    /// Take over fields that other field managers own.
+    pub(crate) force_conflicts: bool,
+}
+
+/// Runs the stages and reports.
+pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) -> Result<(), Failure> {
+    let start = Instant::now();
+    session.report.set_timeout(options.timeout);
+    session.report.started(&title(session), stages);
+    let inputs = session.inputs(true).await?;
+    let mut runner = Runner {
+        session,
+        inputs: &inputs,
+        options,
+        stages,
+        observer: Observer::new(session),
+        summary: Summary::default(),
+        address: None,
+    };
+    for stage in stages {
+        session.report.stage_started(stage);
+        let outcome = match runner.stage(stage).await {
+            Ok(outcome) => outcome,
+            Err(failure) => {
+                session.report.stage_failed(stage);
+                return Err(failure.in_stage(stage.name));
+            }
+        };
+        session.report.stage_finished(stage, &outcome);
+        runner.add(outcome);
+    }
+    let mut summary = std::mem::take(&mut runner.summary);
+    summary.facts = runner.facts();
+    summary.seconds = start.elapsed().as_secs_f64();
+    session.report.finished(&headline(&summary), &summary);
+    Ok(())
+}
+
+/// What runs, on which cluster, by which configuration.
+pub(crate) fn title(session: &Session) -> String {
+    let argocd = &session.config.argocd;
+    format!("{}: Argo CD {} on {}", session.config_origin, argocd.version, place(session))
+}
+
+fn place(session: &Session) -> String {
+    match &session.provider {
+        Provider::Kwok(_) => format!("kwok cluster {}", session.config.cluster.name),
+        Provider::Kind(_) => format!("kind cluster {}", session.config.cluster.name),
+        Provider::Context(_) => format!("context {}", session.provider.access().context),
+    }
+}
+
+fn headline(summary: &Summary) -> String {
+    let head = match summary.created + summary.changed {
+        0 => "Nothing changed: everything is as configured".to_owned(),
+        _ => format!("Done: {} created, {} changed", summary.created, summary.changed),
+    };
+    let gaps = match summary.not_verified.len() {
+        0 => String::new(),
+        gaps => format!(", {gaps} not verified"),
+    };
+    format!("{head} ({} unchanged{gaps}; {:.1} s).", summary.unchanged, summary.seconds)
+}
+
+struct Runner<'a> {
+    session: &'a Session,
+    inputs: &'a Inputs,
+    options: Options,
+    stages: &'a [&'a Stage],
+    observer: Observer<'a>,
+    summary: Summary,
+    address: Option<Address>,
+}
+
+impl Runner<'_> {
+    async fn stage(&mut self, stage: &Stage) -> Result<Outcome, Failure> {
+        let mut outcome = self.converge(stage).await?;
+        if outcome.skipped.is_some() {
+            return Ok(outcome);
+        }
+        if stage.name == "cluster" {
+            outcome.result = Some(self.describe_cluster(&outcome)?);
+        }
+        if stage.name == "verify" {
+            self.replan(stage, &mut outcome).await?;
+        }
+        for check in (stage.checks)(self.inputs) {
+            self.check(stage, check, &mut outcome).await?;
+        }
+        if stage.name == "install-argocd" && !self.inputs.manifest_origin.is_empty() {
+            outcome.notes.insert(0, self.inputs.manifest_origin.clone());
+        }
+        Ok(outcome)
+    }
+
+    /// Plans and applies until the plan is empty.
+    async fn converge(&mut self, stage: &Stage) -> Result<Outcome, Failure> {
+        let mut outcome = Outcome::default();
+        let mut plan = self.plan(stage).await?;
+        outcome.notes.clone_from(&plan.notes);
+        for _ in 0..TRIES {
+            if plan.actions.is_empty() {
+                outcome.skipped = plan.skipped;
+                outcome.unchanged = plan.unchanged.saturating_sub(outcome.created + outcome.changed);
+                return Ok(outcome);
+            }
+            self.session.report.planned(stage, &plan);
+            match self.apply(&plan).await {
+                Ok(()) => tally(&plan, &mut outcome),
+                // Another run, or a controller, was faster: what is to be done is decided anew.
+                Err(Failure::Changed(_)) => {}
+                Err(failure) => return Err(failure),
+            }
+            plan = self.plan(stage).await?;
+        }
+        Err(not_settled(&plan))
+    }
+
+    async fn plan(&mut self, stage: &Stage) -> Result<Plan, Failure> {
+        let observed = self.observer.observe(stage, self.inputs).await?;
+        self.plan_from(stage, &observed)
+    }
+
+    fn plan_from(&self, stage: &Stage, observed: &Observed) -> Result<Plan, Failure> {
+        let needs_cluster = stage.name != "cluster" && stage.facts.is_empty();
+        if needs_cluster && observed.cluster != ClusterState::Running {
+            self.observer.client()?;
+        }
+        Ok((stage.plan)(self.inputs, observed)?)
+    }
+
+    async fn apply(&mut self, plan: &Plan) -> Result<(), Failure> {
+        if plan.actions.iter().any(|action| matches!(action, Action::CreateCluster { .. })) {
+            apply::create_cluster(self.session).await?;
+            self.observer.reconnect().await?;
+        }
+        apply::on_this_machine(self.session, &plan.actions)?;
+        if plan.actions.iter().any(|action| !matches!(action, Action::InitRepository { .. })) {
+            let client = self.observer.client()?;
+            apply::in_cluster(self.session, client, &plan.actions, self.options.force_conflicts).await?;
+        }
+        self.observer.forget_nodes();
+        Ok(())
+    }
+
+    fn describe_cluster(&self, outcome: &Outcome) -> Result<String, Failure> {
+        let nodes = self.observer.nodes();
+        let nodes = match nodes.only_simulated() {
+            true => count(nodes.simulated, "simulated node"),
+            false => count(nodes.real, "node"),
+        };
+        let verb = if outcome.created + outcome.changed > 0 { "up" } else { "running" };
+        let version =
+            self.observer.kubernetes().map_or(String::new(), |version| format!("Kubernetes {version}, "));
+        Ok(format!("{verb}: {version}{nodes}"))
+    }
+
+    /// Everything that ran is read back and planned once more; a plan that is not empty is a failure.
+    async fn replan(&mut self, verify: &Stage, outcome: &mut Outcome) -> Result<(), Failure> {
+        for stage in self.stages.iter().filter(|stage| stage.name != verify.name) {
+            let plan = self.plan(stage).await?;
+            if !plan.actions.is_empty() {
+                return Err(not_settled(&plan).in_stage(stage.name));
+            }
+            outcome.unchanged += plan.unchanged;
+        }
+        outcome.result = Some(format!("{} as configured", count(outcome.unchanged, "object")));
+        // They were counted where they were made.
+        outcome.unchanged = 0;
+        Ok(())
+    }
+
+    async fn check(&mut self, stage: &Stage, check: Check, outcome: &mut Outcome) -> Result<(), Failure> {
+        match check {
+            Check::RolledOut(workloads) => {
+                // Later stages change the server's pods again; one wait at the end is enough.
+                let later = self.stages.iter().any(|other| other.name == "verify") && stage.name != "verify";
+                if later || workloads.is_empty() {
+                    return Ok(());
+                }
+                self.roll_out(&workloads, outcome).await
+            }
+            Check::Address => {
+                let client = self.observer.client()?;
+                let address = access::find(self.session, client, self.observer.nodes()).await?;
+                match &address {
+                    Address::Url(url) => outcome.result = Some(url.clone()),
+                    Address::PortForward { url, why, .. } => {
+                        outcome.result = Some(format!("by port-forward: {url}"));
+                        outcome.notes.push(why.clone());
+                    }
+                    Address::NotVerified(why) => {
+                        outcome.result = Some("no address".into());
+                        outcome.not_verified.push(why.clone());
+                    }
+                }
+                self.address = Some(address);
+                Ok(())
+            }
+        }
+    }
+
+    async fn roll_out(&self, workloads: &[ObjectRef], outcome: &mut Outcome) -> Result<(), Failure> {
+        let client = self.observer.client()?;
+        let told = |lines: &[String]| self.session.report.waiting(lines);
+        client.wait_rolled_out(workloads, self.options.timeout, &told).await?;
+        let ready = format!("{} rolled out", count(workloads.len(), "workload"));
+        outcome.result = Some(match outcome.result.take() {
+            Some(result) => format!("{result}, {ready}"),
+            None => ready,
+        });
+        if self.observer.nodes().only_simulated() {
+            outcome.not_verified.push("pods on simulated nodes are said to run and do nothing".into());
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, outcome: Outcome) {
+        self.summary.created += outcome.created;
+        self.summary.changed += outcome.changed;
+        self.summary.unchanged += outcome.unchanged;
+        self.summary.not_verified.extend(outcome.not_verified);
+    }
+
+    /// What the user wants to know next.
+    fn facts(&self) -> Vec<(String, String)> {
+        let mut facts = Vec::new();
+        match &self.address {
+            Some(Address::Url(url)) => facts.push(("argo cd".into(), url.clone())),
+            Some(Address::PortForward { command, url, .. }) => {
+                facts.push(("argo cd".into(), url.clone()));
+                facts.push(("first run".into(), command.clone()));
+            }
+            Some(Address::NotVerified(_)) | None => {}
+        }
+        if let Some(password) = &self.inputs.admin_password {
+            facts.push(("admin".into(), format!("password in {password}")));
+        }
+        let access = self.session.provider.access();
+        if let Some(path) = access.kubeconfig {
+            facts.push(("kubeconfig".into(), path.display().to_string()));
+        }
+        facts.push(("context".into(), access.context));
+        if !self.session.config.environments.is_empty() {
+            let namespace = self.inputs.argocd_namespace();
+            facts.push(("look".into(), format!("kubectl get applications -n {namespace}")));
+        }
+        if self.session.quickstart {
+            facts.push(("own config".into(), "cargo xtask init".into()));
+        }
+        facts
+    }
+}
+
+fn tally(plan: &Plan, outcome: &mut Outcome) {
+    for action in &plan.actions {
+        match action {
+            Action::Apply(apply) if apply.creates => outcome.created += 1,
+            Action::CreateCluster { .. } | Action::InitRepository { .. } => outcome.created += 1,
+            Action::Apply(_) | Action::RemoveField { .. } => outcome.changed += 1,
+        }
+    }
+}
+
+fn not_settled(plan: &Plan) -> Failure {
+    let what = plan.actions.iter().find_map(|action| match action {
+        Action::Apply(apply) => {
+            let change = apply.changes.first().map_or(String::new(), |change| format!(": {change}"));
+            Some(format!("{}{change}", apply.object.reference()))
+        }
+        _ => None,
+    });
+    Failure::Refused(format!(
+        "it was applied and is still not as configured: {}\n  something in the cluster changes it back (a webhook or \
+         a controller); see its managedFields: kubectl get … -o yaml --show-managed-fields",
+        what.unwrap_or_else(|| "see cargo xtask plan".into())
+    ))
+}

@@ -1,0 +1,103 @@
+//! What a command works with: configuration, provider, report, and the inputs of the plans.
+
+use std::path::{Path, PathBuf};
+
+use cluster::provider::Provider;
+use cluster::tools::ToolContext;
+use manifests::config::{self, Config, Provider as Which, SecretRef, Source};
+use manifests::yaml;
+use stages::Inputs;
+use stages::observed::KubernetesVersion;
+
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::report::Report;
+use crate::{manifest, quickstart};
+
+/// The configuration file that is read where none is named.
+pub(crate) const CONFIG_FILE: &str = "gitops.yaml";
+
+/// What a command works with.
+pub(crate) struct Session {
+    pub(crate) config: Config,
+    /// Where the configuration comes from, for people.
+    pub(crate) config_origin: String,
+    pub(crate) quickstart: bool,
+    pub(crate) provider: Provider,
+    pub(crate) tools: ToolContext,
+    pub(crate) data: PathBuf,
+    pub(crate) report: Report,
+}
+
+impl Session {
+    /// Reads the configuration and picks the provider. Changes nothing.
+    pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
+        let report = Report::new(global.output, global.verbose);
+        let data = cluster::dirs::data().map_err(|error| Failure::Precondition(error.to_string()))?;
+        let tools = ToolContext::from_env().map_err(|error| Failure::Precondition(error.to_string()))?;
+        let file = read(global.config.as_deref())?;
+        let is_quickstart = file.is_none();
+        let source = file.unwrap_or_else(|| Source {
+            name: "built-in quickstart".into(),
+            text: yaml::to_string(&quickstart::config(&data)),
+        });
+        let loaded = config::load(Some(&source), &|name| std::env::var(name).ok(), &global.set)?;
+        if global.verbose {
+            for (path, origin) in loaded.overridden() {
+                report.line(&format!("{path}: from {origin}"));
+            }
+            loaded.notes.iter().for_each(|note| report.line(note));
+        }
+        let provider = Provider::new(&loaded.config.cluster, &data)?;
+        Ok(Self {
+            config: loaded.config,
+            config_origin: source.name,
+            quickstart: is_quickstart,
+            provider,
+            tools,
+            data,
+            report,
+        })
+    }
+
+    /// The inputs of the plans; fetches the manifest of Argo CD. `effects` allows to write into our own data
+    /// folder, which a mere plan does not.
+    pub(crate) async fn inputs(&self, effects: bool) -> Result<Inputs, Failure> {
+        if self.quickstart && effects {
+            quickstart::make_password(&self.data)?;
+        }
+        let found = manifest::find(self, effects).await?;
+        let admin_password = self.config.argocd.admin_password.clone().or_else(|| {
+            // The guide's variable is the default reference; unset, Argo CD's own password stays.
+            std::env::var_os("ARGOCDINITIALPASS").map(|_| SecretRef::Env("ARGOCDINITIALPASS".into()))
+        });
+        let expected_kubernetes = (self.config.cluster.provider == Which::Kwok)
+            .then(|| kubernetes_version(cluster::tools::KUBERNETES))
+            .flatten();
+        Ok(Inputs {
+            config: self.config.clone(),
+            install: found.install,
+            manifest_origin: found.origin,
+            expected_kubernetes,
+            admin_password,
+        })
+    }
+}
+
+fn read(named: Option<&Path>) -> Result<Option<Source>, Failure> {
+    let path = named.unwrap_or(Path::new(CONFIG_FILE));
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(Source { name: path.display().to_string(), text })),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(None),
+        Err(error) => Err(Failure::Usage(format!(
+            "{}: {error}\n  write one with: cargo xtask init {}",
+            path.display(),
+            path.display()
+        ))),
+    }
+}
+
+fn kubernetes_version(text: &str) -> Option<KubernetesVersion> {
+    let mut numbers = text.split('.').map(str::parse);
+    Some(KubernetesVersion { major: numbers.next()?.ok()?, minor: numbers.next()?.ok()? })
+}

@@ -1,0 +1,39 @@
+//! One file for each command.
+
+pub(crate) mod cluster;
+pub(crate) mod init;
+pub(crate) mod plan;
+pub(crate) mod render;
+pub(crate) mod schema;
+pub(crate) mod setup;
+pub(crate) mod stage;
+pub(crate) mod stages;
+pub(crate) mod status;
+
+use std::future::Future;
+use std::io::Write;
+
+use crate::failure::Failure;
+
+/// Runs asynchronous work to its end, or until the user interrupts it.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Precondition(format!("no threads to work with: {error}")))?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = work => result,
+            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+        }
+    });
+    // A program that was started goes on by itself; its end is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+/// Prints to standard output; a closed pipe is no failure.
+fn print(text: &str) {
+    let _closed = std::io::stdout().write_all(text.as_bytes());
+}

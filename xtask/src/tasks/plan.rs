@@ -1,0 +1,59 @@
+//! `plan`: what setup would change.
+
+use std::process::ExitCode;
+
+use ::stages::select::Selection;
+use ::stages::{Plan, Stage};
+
+use super::block_on;
+use crate::args::{Global, Plan as Args};
+use crate::failure::Failure;
+use crate::observe::Observer;
+use crate::report::count;
+use crate::runner::title;
+use crate::session::Session;
+
+/// Exit code of `--exit-code` where there are changes.
+const CHANGES: u8 = 10;
+
+pub(crate) fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
+    let stages = Selection::from(args.selection).stages()?;
+    let session = Session::open(global)?;
+    let report = &session.report;
+    report.started(&title(&session), &stages);
+    let changes = block_on(async {
+        let mut changes = 0;
+        for (stage, plan) in plans(&session, &stages).await? {
+            report.plan_of(stage, &plan);
+            changes += plan.actions.len();
+        }
+        Ok(changes)
+    })?;
+    match changes {
+        0 => report.line("Nothing to change."),
+        _ => report.line(&format!("{} to make: cargo xtask setup", count(changes, "change"))),
+    }
+    Ok(if args.exit_code && changes > 0 { ExitCode::from(CHANGES) } else { ExitCode::SUCCESS })
+}
+
+/// The plan of each stage. A stage that builds on another's effects is planned as if those had happened, by the
+/// same plans that setup applies.
+pub(crate) async fn plans<'a>(
+    session: &Session,
+    stages: &[&'a Stage],
+) -> Result<Vec<(&'a Stage, Plan)>, Failure> {
+    let inputs = session.inputs(false).await?;
+    let mut observer = Observer::new(session);
+    let mut assumed = Vec::new();
+    let mut plans = Vec::new();
+    for stage in stages {
+        let mut observed =
+            observer.observe(stage, &inputs).await.map_err(|failure| failure.in_stage(stage.name))?;
+        observed.assume(&assumed);
+        let plan =
+            (stage.plan)(&inputs, &observed).map_err(|error| Failure::from(error).in_stage(stage.name))?;
+        assumed.extend(plan.objects().cloned());
+        plans.push((*stage, plan));
+    }
+    Ok(plans)
+}

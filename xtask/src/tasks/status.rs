@@ -1,0 +1,61 @@
+//! `status`: how the cluster compares with the configuration.
+
+use std::process::ExitCode;
+
+use manifests::ObjectRef;
+use manifests::argocd::names::ARGOPROJ;
+
+use super::{block_on, plan::plans};
+use crate::access::{self, Address, application_status};
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::observe::Observer;
+use crate::report::{Report, wrap};
+use crate::runner::title;
+use crate::session::Session;
+
+pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
+    let session = Session::open(global)?;
+    session.report.started(&title(&session), ::stages::ALL);
+    block_on(status(&session))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn status(session: &Session) -> Result<(), Failure> {
+    let report = &session.report;
+    for (stage, plan) in plans(session, ::stages::ALL).await? {
+        if report.is_json() {
+            report.plan_of(stage, &plan);
+            continue;
+        }
+        let state = match (&plan.skipped, plan.actions.len()) {
+            (Some(why), _) => format!("skipped: {why}"),
+            (None, 0) => format!("as configured ({} checked)", plan.unchanged),
+            (None, changes) => format!("{changes} differ: cargo xtask plan --only {}", stage.name),
+        };
+        wrap(&state, &format!("{:16} ", stage.name), &" ".repeat(17))
+            .iter()
+            .for_each(|line| report.line(line));
+    }
+    let mut observer = Observer::new(session);
+    let Some(client) = observer.reach().await? else {
+        report.line("There is no cluster yet: cargo xtask setup");
+        return Ok(());
+    };
+    let client = client.clone();
+    applications(&client, session, report).await?;
+    match access::look(session, &client, observer.nodes()).await? {
+        Address::Url(url) => report.line(&format!("Argo CD: {url}")),
+        Address::PortForward { command, url, .. } => report.line(&format!("Argo CD: {url} after: {command}")),
+        Address::NotVerified(why) => report.line(&format!("Argo CD: no address: {why}")),
+    }
+    Ok(())
+}
+
+async fn applications(client: &::cluster::Client, session: &Session, report: &Report) -> Result<(), Failure> {
+    let like = ObjectRef::namespaced(ARGOPROJ, "Application", &session.config.argocd.namespace, "");
+    for (name, application) in client.list(&like).await?.unwrap_or_default() {
+        report.line(&format!("Application {name}: {}", application_status(&application)));
+    }
+    Ok(())
+}
