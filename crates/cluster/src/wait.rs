@@ -19,6 +19,9 @@ use crate::observe::{Found, typed};
 /// How long a definition may take to be accepted.
 const DEFINITION: Duration = Duration::from_secs(60);
 
+/// How often the state is told although nothing changes.
+const REMINDER: Duration = Duration::from_secs(15);
+
 /// What a predicate says of the objects as they are now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress<T> {
@@ -65,7 +68,13 @@ impl Client {
         let mut events = pin!(watcher(api, watcher::Config::default()));
         let mut objects = Objects::new();
         let mut listed = false;
-        while let Some(event) = events.next().await {
+        loop {
+            // Told again now and then: whoever reads along sees that it still waits, and for what.
+            let Ok(event) = tokio::time::timeout(REMINDER, events.next()).await else {
+                told(state);
+                continue;
+            };
+            let Some(event) = event else { continue };
             match event {
                 Ok(Event::Init) => objects.clear(),
                 Ok(Event::InitApply(object) | Event::Apply(object)) => insert(&mut objects, object, like),
@@ -90,7 +99,6 @@ impl Client {
                 Progress::Waiting(_) => {}
             }
         }
-        unreachable!("a watcher never ends")
     }
 
     /// Waits until a CustomResourceDefinition is served. Read instead of watched: it takes milliseconds, and a

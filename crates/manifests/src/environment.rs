@@ -51,7 +51,7 @@ pub fn application(environment: &Environment, git: &Git, argocd_namespace: &str)
             repo_url: git.repo_url(),
             target_revision: git.branch.clone(),
         },
-        sync_policy: environment.sync_policy.automated.then(|| SyncPolicy {
+        sync_policy: environment.sync_policy.automated.then_some(SyncPolicy {
             automated: Automated {
                 prune: environment.sync_policy.prune,
                 self_heal: environment.sync_policy.self_heal,

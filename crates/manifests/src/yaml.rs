@@ -37,10 +37,10 @@ pub fn parse_objects(text: &str) -> Result<Vec<Object>, YamlError> {
 }
 
 fn push_objects(mut value: Value, objects: &mut Vec<Object>) -> Result<(), NotAnObject> {
-    if value["kind"] == "List" {
-        if let Some(Value::Array(items)) = value.get_mut("items").map(Value::take) {
-            return items.into_iter().try_for_each(|item| push_objects(item, objects));
-        }
+    if value["kind"] == "List"
+        && let Some(Value::Array(items)) = value.get_mut("items").map(Value::take)
+    {
+        return items.into_iter().try_for_each(|item| push_objects(item, objects));
     }
     integral_floats_to_integers(&mut value);
     objects.push(Object::try_from(value)?);

@@ -54,7 +54,7 @@ pub struct Cluster {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub node_image: Option<String>,
-    /// Number of simulated nodes (`kwok`).
+    /// Number of simulated nodes (`kwok`); at least three with `argocd.variant: ha`.
     #[schemars(range(min = 1, max = 1000))]
     pub nodes: u16,
 }

@@ -1,6 +1,6 @@
 //! The cluster itself.
 
-use manifests::config::{Config, Provider};
+use manifests::config::{Config, Provider, Variant};
 use manifests::{MANAGER, Object, ObjectRef};
 use serde_json::json;
 
@@ -58,7 +58,9 @@ fn nodes(inputs: &Inputs) -> Vec<Object> {
     if cluster.provider != Provider::Kwok {
         return Vec::new();
     }
-    (0..cluster.nodes).map(|index| node(&format!("simulated-{index}"))).collect()
+    // Redis of the ha variant wants three different nodes.
+    let least = if inputs.config.argocd.variant == Variant::Ha { 3 } else { 1 };
+    (0..cluster.nodes.max(least)).map(|index| node(&format!("simulated-{index}"))).collect()
 }
 
 fn node(name: &str) -> Object {

@@ -58,6 +58,7 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     refuse_helm(inputs, observed)?;
     let mut plan = Plan { notes: install.notes.clone(), ..Plan::default() };
     plan.notes.extend(upgrade_note(inputs, observed));
+    plan.notes.extend(few_nodes_note(inputs, observed));
     for object in &install.objects {
         if let Some(action) = leftover_command(object, observed) {
             plan.actions.push(action);
@@ -154,6 +155,13 @@ fn upgrade_note(inputs: &Inputs, observed: &Observed) -> Option<String> {
     let (_, tag) = image.rsplit_once(':')?;
     let version = &inputs.config.argocd.version;
     (tag != version.to_string()).then(|| format!("replaces Argo CD {tag} by {version}"))
+}
+
+fn few_nodes_note(inputs: &Inputs, observed: &Observed) -> Option<String> {
+    let nodes = observed.nodes.real;
+    (inputs.config.argocd.variant == Variant::Ha && (1..3).contains(&nodes)).then(|| {
+        format!("the ha variant wants three nodes and there are {nodes}: pods of Redis will stay pending")
+    })
 }
 
 /// The object must be there, because Argo CD's install makes it.
