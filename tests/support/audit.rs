@@ -1,0 +1,66 @@
+//! The API server's own record of who wrote what.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+/// The audit log of a sandbox's cluster, from a place in it on.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    log: PathBuf,
+    start: u64,
+}
+
+/// A request that changes something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// `create`, `update`, `patch`, `delete`, `deletecollection`.
+    pub verb: String,
+    /// Path and query.
+    pub uri: String,
+}
+
+impl Audit {
+    /// From the end of the log on, so that what was before does not count.
+    pub(crate) fn from_here(log: PathBuf) -> Self {
+        let start = log.metadata().map_or(0, |metadata| metadata.len());
+        Self { log, start }
+    }
+
+    /// The log from the place on.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        if let Ok(mut file) = std::fs::File::open(&self.log) {
+            file.seek(SeekFrom::Start(self.start)).expect("a plain file");
+            file.read_to_string(&mut text).expect("the log is UTF-8");
+        }
+        text
+    }
+
+    /// Requests by the tool under test that change something. The components of the control plane are the same
+    /// user, but name themselves.
+    pub fn writes(&self) -> Vec<Write> {
+        let text = self.text();
+        // The last line may be half written.
+        let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        events.filter(ours).filter_map(|event| write(&event)).collect()
+    }
+
+    /// Asserts that nothing was written since.
+    #[track_caller]
+    pub fn has_no_writes(&self) {
+        assert!(self.log.exists(), "no audit log at {}", self.log.display());
+        assert_eq!(self.writes(), [], "written although nothing was to change");
+    }
+}
+
+fn ours(event: &Value) -> bool {
+    event["userAgent"].as_str().is_none_or(str::is_empty)
+}
+
+fn write(event: &Value) -> Option<Write> {
+    let verb = event["verb"].as_str()?;
+    let writes = ["create", "update", "patch", "delete", "deletecollection"].contains(&verb);
+    writes.then(|| Write { verb: verb.into(), uri: event["requestURI"].as_str().unwrap_or("?").into() })
+}

@@ -1,0 +1,30 @@
+//! How many clusters run at once.
+
+use std::sync::{Condvar, Mutex};
+
+/// Each takes 400 MB and, while it starts, more than one core.
+const CLUSTERS: usize = 2;
+
+static FREE: Mutex<usize> = Mutex::new(CLUSTERS);
+static GIVEN_BACK: Condvar = Condvar::new();
+
+/// The right to run a cluster, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Slot(());
+
+impl Slot {
+    /// Waits for one.
+    pub(crate) fn take() -> Self {
+        let free = FREE.lock().expect("never poisoned");
+        let mut free = GIVEN_BACK.wait_while(free, |free| *free == 0).expect("never poisoned");
+        *free -= 1;
+        Self(())
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        *FREE.lock().expect("never poisoned") += 1;
+        GIVEN_BACK.notify_one();
+    }
+}
