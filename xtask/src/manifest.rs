@@ -10,7 +10,7 @@ use manifests::config::{ManifestSource, Provider, Variant};
 use manifests::{Object, yaml};
 
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::session::{Effects, Session};
 
 /// A manifest and where it came from.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(crate) struct Found {
 }
 
 /// Finds the manifest that the configuration asks for.
-pub(crate) async fn find(session: &Session, effects: bool) -> Result<Found, Failure> {
+pub(crate) async fn find(session: &Session, effects: Effects) -> Result<Found, Failure> {
     match &session.config.argocd.manifest {
         ManifestSource::Existing => Ok(Found::default()),
         ManifestSource::Bundled => built_in(session, "built-in manifest".into()),
@@ -32,7 +32,7 @@ pub(crate) async fn find(session: &Session, effects: bool) -> Result<Found, Fail
 
 /// The official manifest; on a local control plane the built-in one where that can't be had. Once chosen for a
 /// cluster, the built-in one stays: a second run must not change what the first one did.
-async fn auto(session: &Session, effects: bool) -> Result<Found, Failure> {
+async fn auto(session: &Session, effects: Effects) -> Result<Found, Failure> {
     let argocd = &session.config.argocd;
     let fits = session.config.cluster.provider == Provider::Kwok
         && argocd.version == ArgoVersion::current()
@@ -47,7 +47,7 @@ async fn auto(session: &Session, effects: bool) -> Result<Found, Failure> {
             Ok(found) => return Ok(found),
             Err(error) => session.report.detail(&error.to_string()),
         }
-        if effects {
+        if effects == Effects::Allowed {
             remember(&marker)?;
         }
     }

@@ -13,7 +13,7 @@ use crate::apply;
 use crate::failure::Failure;
 use crate::observe::Observer;
 use crate::report::{Outcome, Summary, count};
-use crate::session::Session;
+use crate::session::{Effects, Session};
 
 /// How often a plan is made anew because somebody else changed an object meanwhile.
 const TRIES: usize = 8;
@@ -32,7 +32,7 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
     let start = Instant::now();
     session.report.set_timeout(options.timeout);
     session.report.started(&title(session), stages);
-    let inputs = session.inputs(true).await?;
+    let inputs = session.inputs(stages, Effects::Allowed).await?;
     let mut runner = Runner {
         session,
         inputs: &inputs,
@@ -147,8 +147,7 @@ impl Runner<'_> {
     }
 
     fn plan_from(&self, stage: &Stage, observed: &Observed) -> Result<Plan, Failure> {
-        let needs_cluster = stage.name != "cluster" && stage.facts.is_empty();
-        if needs_cluster && observed.cluster != ClusterState::Running {
+        if !stage.needs.is_empty() && observed.cluster != ClusterState::Running {
             self.observer.client()?;
         }
         Ok((stage.plan)(self.inputs, observed)?)

@@ -6,16 +6,27 @@ use cluster::provider::Provider;
 use cluster::tools::ToolContext;
 use manifests::config::{self, Config, Provider as Which, SecretRef, Source};
 use manifests::yaml;
-use stages::Inputs;
 use stages::observed::KubernetesVersion;
+use stages::stage::Fact;
+use stages::{Inputs, Stage};
 
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::manifest::Found;
 use crate::report::Report;
 use crate::{manifest, quickstart};
 
 /// The configuration file that is read where none is named.
 pub(crate) const CONFIG_FILE: &str = "gitops.yaml";
+
+/// Whether a command may write into our own data folder. A mere plan may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effects {
+    /// It may.
+    Allowed,
+    /// It only looks.
+    None,
+}
 
 /// What a command works with.
 pub(crate) struct Session {
@@ -60,13 +71,15 @@ impl Session {
         })
     }
 
-    /// The inputs of the plans; fetches the manifest of Argo CD. `effects` allows to write into our own data
-    /// folder, which a mere plan does not.
-    pub(crate) async fn inputs(&self, effects: bool) -> Result<Inputs, Failure> {
-        if self.quickstart && effects {
+    /// The inputs of the plans of some stages; fetches the manifest of Argo CD where one of them needs it.
+    pub(crate) async fn inputs(&self, stages: &[&Stage], effects: Effects) -> Result<Inputs, Failure> {
+        if self.quickstart && effects == Effects::Allowed {
             quickstart::make_password(&self.data)?;
         }
-        let found = manifest::find(self, effects).await?;
+        let found = match stages.iter().any(|stage| stage.facts.contains(&Fact::Manifest)) {
+            true => manifest::find(self, effects).await?,
+            false => Found::default(),
+        };
         let admin_password = self.config.argocd.admin_password.clone().or_else(|| {
             // The guide's variable is the default reference; unset, Argo CD's own password stays.
             std::env::var_os("ARGOCDINITIALPASS").map(|_| SecretRef::Env("ARGOCDINITIALPASS".into()))

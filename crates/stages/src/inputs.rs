@@ -11,7 +11,7 @@ use crate::observed::KubernetesVersion;
 pub struct Inputs {
     /// The configuration, all sources laid over each other.
     pub config: Config,
-    /// The manifest of Argo CD; `None` with `manifest: existing`.
+    /// The manifest of Argo CD; `None` with `manifest: existing`, or where no stage needs it.
     pub install: Option<Install>,
     /// Where the manifest came from, for people.
     pub manifest_origin: String,

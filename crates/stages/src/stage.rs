@@ -48,6 +48,8 @@ pub enum Fact {
     Password,
     /// [`Observed::repository`].
     Repository,
+    /// [`Inputs::install`]; known before anything is observed.
+    Manifest,
 }
 
 /// What has to hold after a stage.

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::observe::Observer;
 use crate::report::count;
 use crate::runner::title;
-use crate::session::Session;
+use crate::session::{Effects, Session};
 
 /// Exit code of `--exit-code` where there are changes.
 const CHANGES: u8 = 10;
@@ -42,7 +42,7 @@ pub(crate) async fn plans<'a>(
     session: &Session,
     stages: &[&'a Stage],
 ) -> Result<Vec<(&'a Stage, Plan)>, Failure> {
-    let inputs = session.inputs(false).await?;
+    let inputs = session.inputs(stages, Effects::None).await?;
     let mut observer = Observer::new(session);
     let mut assumed = Vec::new();
     let mut plans = Vec::new();

@@ -10,11 +10,11 @@ use super::block_on;
 use crate::args::{Global, Render};
 use crate::failure::Failure;
 use crate::report::count;
-use crate::session::Session;
+use crate::session::{Effects, Session};
 
 pub(crate) fn run(global: &Global, args: &Render) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
-    let inputs = block_on(session.inputs(false))?;
+    let inputs = block_on(session.inputs(::stages::ALL, Effects::None))?;
     let stages: Vec<_> = ::stages::ALL.iter().map(|stage| (stage.name, (stage.objects)(&inputs))).collect();
     let files = files::files(stages);
     write(&args.out, &files)

@@ -23,6 +23,11 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
 
 async fn status(session: &Session) -> Result<(), Failure> {
     let report = &session.report;
+    let mut observer = Observer::new(session);
+    let Some(client) = observer.reach().await?.cloned() else {
+        report.line("There is no cluster yet: cargo xtask setup");
+        return Ok(());
+    };
     for (stage, plan) in plans(session, ::stages::ALL).await? {
         if report.is_json() {
             report.plan_of(stage, &plan);
@@ -30,6 +35,7 @@ async fn status(session: &Session) -> Result<(), Failure> {
         }
         let state = match (&plan.skipped, plan.actions.len()) {
             (Some(why), _) => format!("skipped: {why}"),
+            (None, 0) if plan.unchanged == 0 => "nothing to compare".into(),
             (None, 0) => format!("as configured ({} checked)", plan.unchanged),
             (None, changes) => format!("{changes} differ: cargo xtask plan --only {}", stage.name),
         };
@@ -37,12 +43,6 @@ async fn status(session: &Session) -> Result<(), Failure> {
             .iter()
             .for_each(|line| report.line(line));
     }
-    let mut observer = Observer::new(session);
-    let Some(client) = observer.reach().await? else {
-        report.line("There is no cluster yet: cargo xtask setup");
-        return Ok(());
-    };
-    let client = client.clone();
     applications(&client, session, report).await?;
     match access::look(session, &client, observer.nodes()).await? {
         Address::Url(url) => report.line(&format!("Argo CD: {url}")),

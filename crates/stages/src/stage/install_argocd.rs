@@ -4,7 +4,7 @@ use manifests::argocd::names;
 use manifests::config::{ManifestSource, Variant};
 use manifests::{Object, ObjectRef};
 
-use super::{Check, Stage};
+use super::{Check, Fact, Stage};
 use crate::inputs::Inputs;
 use crate::observed::{KubernetesVersion, Observed};
 use crate::plan::{Action, Apply, Plan, PlanError};
@@ -17,7 +17,7 @@ pub(super) const STAGE: Stage = Stage {
     plan,
     objects,
     checks: |inputs| vec![Check::RolledOut(workloads(inputs))],
-    facts: &[],
+    facts: &[Fact::Manifest],
 };
 
 /// The first minor version of Kubernetes without `apiextensions.k8s.io/v1beta1`, and the first whose

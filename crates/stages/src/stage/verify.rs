@@ -1,6 +1,6 @@
 //! Everything once more, as the cluster has it now.
 
-use super::{Check, Stage, install_argocd, no_objects, nothing_read};
+use super::{Check, Fact, Stage, install_argocd, no_objects, nothing_read};
 use crate::plan::Plan;
 use manifests::config::Config;
 
@@ -12,7 +12,7 @@ pub(super) const STAGE: Stage = Stage {
     plan: |inputs, _| Ok(Plan { notes: unused(&inputs.config), ..Plan::default() }),
     objects: no_objects,
     checks: |inputs| vec![Check::RolledOut(install_argocd::workloads(inputs))],
-    facts: &[],
+    facts: &[Fact::Manifest],
 };
 
 /// What the configuration asks for and no stage brings about yet: better said than silently passed over.
