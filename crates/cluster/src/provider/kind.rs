@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::program::{lock, run};
+use super::program::{command, lock, run};
 use super::{Access, State, folder};
 use crate::error::ClusterError;
 use crate::tools::{Progress, Tool, ToolContext, resolve};
@@ -77,13 +77,13 @@ impl Kind {
     }
 
     async fn exists(&self, kind: &Path, lock: &std::fs::File) -> Result<bool, ClusterError> {
-        let mut list = Command::new(kind);
+        let mut list = command(kind);
         list.args(["get", "clusters"]);
         Ok(run(list, lock, None).await?.lines().any(|line| line.trim() == self.name))
     }
 
     fn command(&self, kind: &Path, words: &[&str]) -> Command {
-        let mut command = Command::new(kind);
+        let mut command = command(kind);
         command.args(words).arg(format!("--name={}", self.name));
         command.arg("--kubeconfig").arg(self.folder.join("kubeconfig"));
         command

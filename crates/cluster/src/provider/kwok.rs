@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::program::{lock, run};
+use super::program::{command, lock, run};
 use super::{Access, State, folder};
 use crate::error::ClusterError;
 use crate::tools::{Progress, Resolved, Tool, ToolContext, resolve};
@@ -137,7 +137,7 @@ impl Kwok {
     }
 
     fn kwokctl(&self, kwokctl: &Resolved, words: &[&str]) -> Command {
-        let mut command = Command::new(&kwokctl.path);
+        let mut command = command(&kwokctl.path);
         command.args(words).arg(format!("--name={}", self.name)).env("KWOK_WORKDIR", self.work_dir());
         command
     }

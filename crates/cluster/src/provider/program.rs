@@ -11,6 +11,33 @@ use crate::tools::{Event, Progress};
 /// Lines of a program's output that an error carries.
 const LAST_LINES: usize = 12;
 
+/// Beginnings of the names of variables that providers' programs need. Others stay behind: the processes of a
+/// cluster live long, and tokens of the shell that started them are none of theirs.
+const PASSED: [&str; 14] = [
+    "ALL_PROXY",
+    "DOCKER_",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "KIND_",
+    "KUBECONFIG",
+    "LANG",
+    "NO_PROXY",
+    "PATH",
+    "SSH_AUTH_SOCK",
+    "TMPDIR",
+    "USER",
+    "XDG_",
+];
+
+/// A program with the part of our environment that it needs.
+pub(super) fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    let needed = |name: &str| PASSED.iter().any(|start| name.to_ascii_uppercase().starts_with(start));
+    command.env_clear().envs(std::env::vars_os().filter(|(name, _)| needed(&name.to_string_lossy())));
+    command
+}
+
 /// Runs a program to its end, off the async threads.
 ///
 /// The program holds `lock` as its standard input and is in a process group of its own: where this process is
