@@ -32,6 +32,7 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
     let start = Instant::now();
     session.report.set_timeout(options.timeout);
     session.report.started(&title(session), stages);
+    session.provider.preflight().await?;
     let inputs = session.inputs(stages, Effects::Allowed).await?;
     let mut runner = Runner {
         session,
@@ -229,10 +230,8 @@ impl Runner<'_> {
         let told = |lines: &[String]| self.session.report.waiting(lines);
         client.wait_rolled_out(workloads, self.options.timeout, &told).await?;
         let ready = format!("{} rolled out", count(workloads.len(), "workload"));
-        outcome.result = Some(match outcome.result.take() {
-            Some(result) => format!("{result}, {ready}"),
-            None => ready,
-        });
+        let result = outcome.result.take().unwrap_or_else(|| outcome.counts());
+        outcome.result = Some(format!("{result}; {ready}"));
         if self.observer.nodes().only_simulated() {
             outcome.not_verified.push("pods on simulated nodes are said to run and do nothing".into());
         }

@@ -37,7 +37,8 @@ impl Client {
     /// `~/.kube/config`). The context is always named: the current one is never used by accident.
     pub async fn connect(kubeconfig: Option<&Path>, context: &str) -> Result<Self, ClusterError> {
         let error = |message: String| ClusterError::Kubeconfig {
-            path: kubeconfig.map_or("(default)".into(), |path| path.display().to_string()),
+            path: kubeconfig
+                .map_or("$KUBECONFIG or ~/.kube/config".into(), |path| path.display().to_string()),
             message,
         };
         let file = match kubeconfig {

@@ -155,17 +155,11 @@ fn style(stage: &Stage) -> ProgressStyle {
 }
 
 fn result(outcome: &Outcome) -> String {
-    if let Some(why) = &outcome.skipped {
-        return format!("skipped: {why}");
+    match (&outcome.skipped, &outcome.result) {
+        (Some(why), _) => format!("skipped: {why}"),
+        (None, Some(result)) => result.clone(),
+        (None, None) => outcome.counts(),
     }
-    if let Some(result) = &outcome.result {
-        return result.clone();
-    }
-    let parts =
-        [(outcome.created, "created"), (outcome.changed, "changed"), (outcome.unchanged, "unchanged")];
-    let parts: Vec<String> =
-        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-    if parts.is_empty() { "nothing to do".into() } else { parts.join(", ") }
 }
 
 fn print(line: &str) {

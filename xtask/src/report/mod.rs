@@ -42,6 +42,16 @@ pub(crate) struct Outcome {
     pub(crate) not_verified: Vec<String>,
 }
 
+impl Outcome {
+    /// What happened to how many objects.
+    pub(crate) fn counts(&self) -> String {
+        let parts = [(self.created, "created"), (self.changed, "changed"), (self.unchanged, "unchanged")];
+        let parts = parts.iter().filter(|(number, _)| *number > 0);
+        let parts: Vec<String> = parts.map(|(number, word)| format!("{number} {word}")).collect();
+        if parts.is_empty() { "nothing to do".into() } else { parts.join(", ") }
+    }
+}
+
 /// How a whole run ended.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -43,6 +43,13 @@ impl Kind {
         Ok(if answers { State::Running } else { State::Stopped })
     }
 
+    pub(super) async fn preflight(&self) -> Result<(), ClusterError> {
+        match self.state().await? {
+            State::Running => Ok(()),
+            State::Absent | State::Stopped => docker_answers(),
+        }
+    }
+
     pub(super) async fn up(&self, tools: &ToolContext, progress: &Progress) -> Result<(), ClusterError> {
         let lock = lock(&self.folder, progress).await?;
         if self.state().await? == State::Running {

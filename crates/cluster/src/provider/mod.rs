@@ -74,6 +74,16 @@ impl Provider {
         }
     }
 
+    /// Whether the provider can do its work here: a context answers, kind has its Docker. Tells so before anything
+    /// is fetched or made.
+    pub async fn preflight(&self) -> Result<(), ClusterError> {
+        match self {
+            Self::Kwok(_) => Ok(()),
+            Self::Kind(kind) => kind.preflight().await,
+            Self::Context(context) => context.up().await,
+        }
+    }
+
     /// How far the cluster is. Changes nothing and needs no tools.
     pub async fn state(&self) -> Result<State, ClusterError> {
         match self {
