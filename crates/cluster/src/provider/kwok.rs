@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::program::{command, lock, run};
+use super::program::{command, lock, lock_in, run};
 use super::{Access, State, folder};
 use crate::error::ClusterError;
 use crate::tools::{Progress, Resolved, Tool, ToolContext, resolve};
@@ -55,7 +55,7 @@ impl Kwok {
         Ok(if answers { State::Running } else { State::Stopped })
     }
 
-    pub(super) async fn up(&self, tools: &ToolContext, progress: &Progress) -> Result<(), ClusterError> {
+    pub(super) async fn up(&self, context: &ToolContext, progress: &Progress) -> Result<(), ClusterError> {
         let lock = lock(&self.folder, progress).await?;
         if self.state().await? == State::Running {
             return Ok(());
@@ -69,7 +69,7 @@ impl Kwok {
                 Tool::KubeControllerManager,
                 Tool::KubeScheduler,
             ],
-            tools,
+            context,
             progress,
         )
         .await?;
@@ -95,7 +95,11 @@ impl Kwok {
         ] {
             create.arg(flag).arg(&tools[&tool].path);
         }
+        // kwokctl takes the first free ports, and another one starting at the same time would take the same. A
+        // cache that can't be written is no reason to stop.
+        let ports = lock_in(&context.cache.join("ports"), "choosing ports", progress).await.ok();
         run(create, &lock, self.logs()).await?;
+        drop(ports);
         if self.state().await? != State::Running {
             return Err(ClusterError::Precondition {
                 what: format!("kwok cluster {} was started, but its API server does not answer", self.name),
