@@ -1,5 +1,7 @@
 //! The one interpreter of actions. Here, and only here, references to secrets become values.
 
+use std::fs::File;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine;
@@ -30,10 +32,22 @@ pub(crate) fn on_this_machine(session: &Session, actions: &[Action]) -> Result<(
         if let Action::InitRepository { url, folders } = action {
             let path = repository::local_path(url)
                 .ok_or_else(|| Failure::Bug(format!("a plan to make {url}, which is not local")))?;
+            let lock = lock_beside(&path)?;
             repository::init(&path, session.config.git.branch.as_deref(), folders)?;
+            drop(lock);
         }
     }
     Ok(())
+}
+
+/// Locks the folder that a repository is in: of two runs at once, git itself lets one fail.
+fn lock_beside(path: &Path) -> Result<File, Failure> {
+    let folder = path.parent().unwrap_or(path);
+    let failed = |error: std::io::Error| Failure::Precondition(format!("{}: {error}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let folder = File::open(folder).map_err(failed)?;
+    folder.lock().map_err(failed)?;
+    Ok(folder)
 }
 
 /// Does everything in `actions` that happens in the cluster.
