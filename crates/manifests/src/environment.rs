@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::MANAGER;
 use crate::argocd::names::{ARGOPROJ, IN_CLUSTER};
@@ -92,21 +92,45 @@ fn project(name: &str, environments: &[&Environment], config: &Config) -> Object
 const SHARED_LISTS: [&str; 3] = ["destinations", "sourceRepos", "clusterResourceWhitelist"];
 
 /// `desired`, with the entries that `live` has and `desired` lacks put before its own: nothing that somebody
-/// else allowed is taken away.
+/// else allowed is taken away. That goes for roles too, whose tokens Argo CD keeps in the same list.
 pub fn merge_project(desired: Object, live: &Object) -> Object {
-    SHARED_LISTS.iter().fold(desired, |mut project, list| {
+    let mut project = SHARED_LISTS.iter().fold(desired, |mut project, list| {
         let pointer = format!("/spec/{list}");
-        let mut merged = live.list(&pointer).to_vec();
-        let new: Vec<_> = project.list(&pointer).iter().filter(|e| !merged.contains(e)).cloned().collect();
-        merged.extend(new);
+        let merged = union(live.list(&pointer), project.list(&pointer));
         if let (false, Some(spec)) = (merged.is_empty(), project.get_mut("/spec")) {
             spec[*list] = json!(merged);
         }
         project
-    })
+    });
+    let roles = merge_roles(project.list("/spec/roles"), live.list("/spec/roles"));
+    if let Some(spec) = project.get_mut("/spec") {
+        spec["roles"] = json!(roles);
+    }
+    project
 }
 
-fn to_json(value: &impl Serialize) -> serde_json::Value {
+fn union(first: &[Value], second: &[Value]) -> Vec<Value> {
+    let new = second.iter().filter(|entry| !first.contains(entry));
+    first.iter().chain(new).cloned().collect()
+}
+
+/// Roles are told apart by their names; one that both have keeps the live one's groups, tokens and policies.
+fn merge_roles(desired: &[Value], live: &[Value]) -> Vec<Value> {
+    let named = |roles: &[Value], name: &Value| roles.iter().find(|role| role["name"] == *name).cloned();
+    let kept = live.iter().map(|role| match named(desired, &role["name"]) {
+        None => role.clone(),
+        Some(own) => {
+            let policies = |role: &Value| role["policies"].as_array().cloned().unwrap_or_default();
+            let mut merged = role.clone();
+            merged["policies"] = json!(union(&policies(role), &policies(&own)));
+            merged
+        }
+    });
+    let new = desired.iter().filter(|role| named(live, &role["name"]).is_none()).cloned();
+    kept.chain(new).collect()
+}
+
+fn to_json(value: &impl Serialize) -> Value {
     serde_json::to_value(value).expect("plain structs with text keys have a JSON form")
 }
 

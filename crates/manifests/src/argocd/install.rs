@@ -115,6 +115,7 @@ fn argo_images(object: &Object) -> impl Iterator<Item = &str> {
 
 /// The tag, where the image is Argo CD's own. Up to 1.8 it was `argoproj/argocd`, since then `quay.io/argoproj/argocd`.
 fn argo_tag(image: &str) -> Option<&str> {
+    let (image, _digest) = image.split_once('@').unwrap_or((image, ""));
     let (repository, tag) = image.rsplit_once(':')?;
     repository.ends_with("argoproj/argocd").then_some(tag)
 }
@@ -135,7 +136,8 @@ fn set_image_tags(
                 return Err(InstallError::OtherRelease { found: tag.into(), configured: version.clone() });
             }
             notes.push(format!("the manifest of {wanted} names images with tag {tag}; {wanted} is used"));
-            container["image"] = json!(format!("{}:{wanted}", &image[..image.len() - tag.len() - 1]));
+            let repository = image.split_once(&format!(":{tag}")).map_or(image, |(repository, _)| repository);
+            container["image"] = json!(format!("{repository}:{wanted}"));
         }
     }
     Ok(())

@@ -59,8 +59,20 @@ pub(super) fn add_flags(objects: &mut [Object], argocd: &ArgoCd) {
         return;
     };
     if let Some(Value::Array(command)) = server.get_mut("/spec/template/spec/containers/0/command") {
+        remove_flags(command);
         command.extend(flags(argocd).into_iter().map(Value::from));
     }
+}
+
+/// Takes away the flags of both settings, in whatever form somebody wrote them.
+fn remove_flags(command: &mut Vec<Value>) {
+    let mut value_follows = false;
+    command.retain(|word| {
+        let word = word.as_str().unwrap_or_default();
+        let is_value = std::mem::replace(&mut value_follows, word == "--rootpath");
+        let flag = word.split('=').next().unwrap_or_default();
+        !is_value && !matches!(flag, "--insecure" | "--rootpath")
+    });
 }
 
 /// The flags that the guide appends, for releases before 2.1.
