@@ -19,10 +19,13 @@ pub fn files(stages: Vec<(&str, Vec<Object>)>) -> BTreeMap<String, String> {
     }
     let mut files = BTreeMap::new();
     for (reference, (stage, value)) in merged {
-        let mut name = file_name(stage, &reference, None);
-        if files.contains_key(&name) {
-            name = file_name(stage, &reference, reference.namespace.as_deref());
-        }
+        let namespace = reference.namespace.as_deref();
+        let group = format!("{}-{}", namespace.unwrap_or("cluster"), reference.group());
+        let plainer = [None, namespace].map(|infix| file_name(stage, &reference, infix));
+        let numbered = (1..).map(|number| file_name(stage, &reference, Some(&format!("{group}-{number}"))));
+        let mut names =
+            plainer.into_iter().chain([file_name(stage, &reference, Some(&group))]).chain(numbered);
+        let name = names.find(|name| !files.contains_key(name)).expect("numbers don't run out");
         files.insert(name, yaml::to_string(&value));
     }
     files
@@ -44,13 +47,13 @@ fn merge(into: &mut Value, from: Value) {
     }
 }
 
-/// `<stage>/<kind>-<name>.yaml`, with the namespace between where that alone would not be one of a kind.
-fn file_name(stage: &str, object: &ObjectRef, namespace: Option<&str>) -> String {
+/// `<stage>/<kind>-<name>.yaml`, with something between where that alone would not be one of a kind.
+fn file_name(stage: &str, object: &ObjectRef, infix: Option<&str>) -> String {
     let kind = object.kind.to_lowercase();
     // A name may hold a colon (RBAC), which some file systems refuse.
     let name = object.name.replace(':', "_");
-    match namespace {
-        Some(namespace) => format!("{stage}/{kind}-{namespace}-{name}.yaml"),
+    match infix {
+        Some(infix) => format!("{stage}/{kind}-{infix}-{name}.yaml"),
         None => format!("{stage}/{kind}-{name}.yaml"),
     }
 }
