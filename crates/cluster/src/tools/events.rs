@@ -88,12 +88,11 @@ impl fmt::Display for Event {
                 let tools: Vec<_> = tools.iter().map(Tool::to_string).collect();
                 write!(f, "building {} from source with go: {estimate}", tools.join(", "))
             }
-            Self::Build { module, downloads, packages, last } => {
-                let module = module.name();
-                write!(
-                    f,
-                    "building {module}: {downloads} modules fetched, {packages} packages built ({last})"
-                )
+            Self::Build { module, downloads, packages: 0, .. } => {
+                write!(f, "building {}: {downloads} modules fetched", module.name())
+            }
+            Self::Build { module, packages, .. } => {
+                write!(f, "building {}: {packages} of about {} packages", module.name(), module.packages())
             }
             Self::BuildFinished { module, elapsed } => {
                 write!(f, "built {} in {} s", module.name(), elapsed.as_secs())
