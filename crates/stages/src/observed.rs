@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use manifests::{Object, ObjectRef};
+use serde_json::Value;
 
 /// The state of the world that plans ask for.
 #[derive(Clone, Debug, Default)]
@@ -40,9 +41,9 @@ impl Observed {
         }
         for object in applied {
             let reference = object.reference();
-            if self.object(&reference).is_none() {
-                self.objects.insert(reference, Live::Found(Box::new(object.clone())));
-            }
+            let assumed =
+                self.object(&reference).map_or_else(|| object.clone(), |live| overlaid(live, object));
+            self.objects.insert(reference, Live::Found(Box::new(assumed)));
         }
     }
 
@@ -57,6 +58,24 @@ impl Observed {
     /// The server has been asked and doesn't know the kind.
     pub fn kind_unknown(&self, reference: &ObjectRef) -> bool {
         matches!(self.objects.get(reference), Some(Live::KindUnknown))
+    }
+}
+
+/// `live` with the fields of `applied`: several stages may add to one object.
+fn overlaid(live: &Object, applied: &Object) -> Object {
+    let mut value = live.as_value().clone();
+    overlay(&mut value, applied.as_value());
+    Object::try_from(value).unwrap_or_else(|_| live.clone())
+}
+
+fn overlay(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                overlay(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => into.clone_from(from),
     }
 }
 

@@ -26,7 +26,8 @@ fn names() -> String {
 }
 
 fn hint(name: &str) -> String {
-    let near = ALL.iter().find(|stage| stage.name.contains(name) || name.contains(stage.name));
+    let is_near = |stage: &&&Stage| stage.name.contains(name) || name.contains(stage.name);
+    let near = ALL.iter().find(is_near).filter(|_| !name.is_empty());
     near.map_or(String::new(), |stage| format!(" (did you mean `{}`?)", stage.name))
 }
 

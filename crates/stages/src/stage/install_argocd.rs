@@ -5,6 +5,7 @@ use manifests::config::{ManifestSource, Variant};
 use manifests::{Object, ObjectRef};
 
 use super::{Check, Fact, Stage};
+use crate::diff::{self, Change};
 use crate::inputs::Inputs;
 use crate::observed::{KubernetesVersion, Observed};
 use crate::plan::{Action, Apply, Plan, PlanError};
@@ -142,6 +143,13 @@ fn leftover_command(desired: &Object, observed: &Observed) -> Option<Action> {
     }
     let live = observed.object(&desired.reference())?;
     live.get(COMMAND)?;
+    // One that this stage applied itself, and nobody changed, goes with the apply.
+    let goes = |change: &Change| {
+        change.path.ends_with("].command") && change.to.is_none() && change.owners.is_empty()
+    };
+    if diff::changes(desired, live, manifests::MANAGER).iter().any(goes) {
+        return None;
+    }
     Some(Action::RemoveField {
         object: desired.reference(),
         pointer: COMMAND.into(),
@@ -152,7 +160,7 @@ fn leftover_command(desired: &Object, observed: &Observed) -> Option<Action> {
 fn upgrade_note(inputs: &Inputs, observed: &Observed) -> Option<String> {
     let live = observed.object(&names::server_deployment(inputs.argocd_namespace()))?;
     let image = live.text("/spec/template/spec/containers/0/image");
-    let (_, tag) = image.rsplit_once(':')?;
+    let (_, tag) = image.split('@').next()?.rsplit('/').next()?.split_once(':')?;
     let version = &inputs.config.argocd.version;
     (tag != version.to_string()).then(|| format!("replaces Argo CD {tag} by {version}"))
 }

@@ -1,0 +1,105 @@
+//! The list of stages, and what may be chosen of it.
+
+use std::collections::BTreeSet;
+
+use insta::assert_snapshot;
+use stages::ALL;
+use stages::select::{Selection, find};
+
+fn names(selection: Selection) -> Vec<&'static str> {
+    selection.stages().map(|stages| stages.iter().map(|stage| stage.name).collect()).unwrap_or_default()
+}
+
+fn texts(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_name_is_unique_and_in_kebab_case() {
+    let names: BTreeSet<_> = ALL.iter().map(|stage| stage.name).collect();
+    assert_eq!(names.len(), ALL.len());
+    for stage in ALL {
+        let letters = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase());
+        assert!(stage.name.split('-').all(letters), "{}", stage.name);
+        assert!(!stage.summary.is_empty() && !stage.summary.ends_with('.'), "{}", stage.summary);
+    }
+}
+
+#[test]
+fn a_stage_needs_only_stages_before_it() {
+    for (index, stage) in ALL.iter().enumerate() {
+        for needed in stage.needs {
+            assert!(ALL[..index].iter().any(|other| other.name == *needed), "{} needs {needed}", stage.name);
+        }
+    }
+}
+
+#[test]
+fn the_order_is_the_guides() {
+    let names: Vec<_> = ALL.iter().map(|stage| stage.name).collect();
+    assert_eq!(
+        names,
+        [
+            "cluster",
+            "install-argocd",
+            "admin-password",
+            "tls-termination",
+            "root-path",
+            "expose",
+            "access",
+            "git-repository",
+            "environments",
+            "logging",
+            "verify"
+        ]
+    );
+}
+
+#[test]
+fn without_a_choice_every_stage_runs() {
+    assert_eq!(names(Selection::default()).len(), ALL.len());
+}
+
+#[test]
+fn from_begins_in_the_middle() {
+    let selection = Selection { from: Some("environments".into()), ..Selection::default() };
+    assert_eq!(names(selection), ["environments", "logging", "verify"]);
+}
+
+#[test]
+fn only_keeps_the_order_of_the_list() {
+    let selection = Selection { only: texts(&["verify", "cluster", "verify"]), ..Selection::default() };
+    assert_eq!(names(selection), ["cluster", "verify"]);
+}
+
+#[test]
+fn skip_leaves_out() {
+    let selection =
+        Selection { from: Some("environments".into()), skip: texts(&["logging"]), ..Selection::default() };
+    assert_eq!(names(selection), ["environments", "verify"]);
+}
+
+#[test]
+fn what_is_chosen_and_left_out_is_left_out() {
+    let both = texts(&["verify"]);
+    assert_eq!(names(Selection { only: both.clone(), skip: both, ..Selection::default() }), [""; 0]);
+}
+
+#[test]
+fn an_unknown_name_anywhere_is_refused() {
+    let unknown = || texts(&["nonsense"]);
+    for selection in [
+        Selection { from: Some("nonsense".into()), ..Selection::default() },
+        Selection { only: unknown(), ..Selection::default() },
+        Selection { skip: unknown(), ..Selection::default() },
+    ] {
+        assert_eq!(selection.stages().unwrap_err().name, "nonsense");
+    }
+}
+
+#[test]
+fn an_unknown_name_is_told_with_a_near_one_and_all_others() {
+    assert_snapshot!(find("argocd").unwrap_err(), @"there is no stage `argocd` (did you mean `install-argocd`?); stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, environments, logging, verify");
+    assert_snapshot!(find("nonsense").unwrap_err(), @"there is no stage `nonsense`; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, environments, logging, verify");
+    assert_snapshot!(find("").unwrap_err(), @"there is no stage ``; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, environments, logging, verify");
+}
