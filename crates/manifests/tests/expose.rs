@@ -10,7 +10,7 @@ use serde_json::Value;
 fn exposed(expose: Expose, change: impl FnOnce(&mut Config)) -> String {
     let mut config = Config { expose, ..Config::default() };
     change(&mut config);
-    let object = expose::object(&config).unwrap();
+    let object = expose::object(&config).expect("it is exposed");
     assert_eq!(Some(object.reference()), expose::reference(&config));
     yaml::to_string(&Value::from(object))
 }

@@ -10,7 +10,7 @@ fn map(namespace: &str, name: &str) -> Object {
 }
 
 fn read(files: &BTreeMap<String, String>, name: &str) -> Object {
-    yaml::parse_objects(&files[name]).unwrap().remove(0)
+    yaml::parse_objects(&files[name]).expect("a file of ours is readable").remove(0)
 }
 
 fn names(files: &BTreeMap<String, String>) -> Vec<&str> {

@@ -74,17 +74,17 @@ spec:
 ";
 
 fn guide(text: &str) -> Value {
-    yaml::parse_objects(text).unwrap().remove(0).into()
+    yaml::parse_objects(text).expect("the guide is readable").remove(0).into()
 }
 
 /// The object without what the tool adds to every object on purpose.
 fn without_our_label(object: Object) -> Value {
     assert_eq!(object.label("app.kubernetes.io/managed-by"), Some("gitops-setup"));
     let mut value = Value::from(object);
-    let labels = value["metadata"]["labels"].as_object_mut().unwrap();
+    let labels = value["metadata"]["labels"].as_object_mut().expect("labels");
     labels.remove("app.kubernetes.io/managed-by");
     if labels.is_empty() {
-        value["metadata"].as_object_mut().unwrap().remove("labels");
+        value["metadata"].as_object_mut().expect("metadata").remove("labels");
     }
     value
 }
