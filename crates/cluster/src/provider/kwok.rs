@@ -1,6 +1,7 @@
 //! A local control plane by kwokctl: real etcd, kube-apiserver, kube-controller-manager and kube-scheduler as
 //! processes of this machine, and nodes that are only simulated.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -10,6 +11,14 @@ use super::{Access, State, folder};
 use crate::error::ClusterError;
 use crate::tools::{Progress, Resolved, Tool, ToolContext, resolve};
 
+const TOOLS: [Tool; 6] = [
+    Tool::Kwokctl,
+    Tool::Kwok,
+    Tool::Etcd,
+    Tool::KubeApiserver,
+    Tool::KubeControllerManager,
+    Tool::KubeScheduler,
+];
 /// How long a started API server may take to answer.
 const START: &str = "2m";
 /// How long an API server may take to say that it is there.
@@ -60,41 +69,11 @@ impl Kwok {
         if self.state().await? == State::Running {
             return Ok(());
         }
-        let tools = resolve(
-            &[
-                Tool::Kwokctl,
-                Tool::Kwok,
-                Tool::Etcd,
-                Tool::KubeApiserver,
-                Tool::KubeControllerManager,
-                Tool::KubeScheduler,
-            ],
-            context,
-            progress,
-        )
-        .await?;
+        let tools = resolve(&TOOLS, context, progress).await?;
         if !self.complete().exists() {
             self.clear(&tools[&Tool::Kwokctl], &lock).await?;
         }
-        let policy = self.folder.join("audit-policy.json");
-        std::fs::write(&policy, AUDIT_POLICY)
-            .map_err(|source| ClusterError::File { path: policy.clone(), source })?;
-        let mut create = self.kwokctl(&tools[&Tool::Kwokctl], &["create", "cluster"]);
-        create.arg("--kubeconfig").arg(self.folder.join("kubeconfig"));
-        create.arg("--kube-audit-policy").arg(&policy);
-        create.args(["--runtime=binary", "--secure-port", "--kube-authorization", "--kube-admission"]);
-        create.arg("--disable-qps-limits");
-        create.args(API_SERVER.map(|flag| format!("--extra-args=kube-apiserver={flag}")));
-        create.arg(format!("--wait={START}"));
-        for (flag, tool) in [
-            ("--kwok-controller-binary", Tool::Kwok),
-            ("--etcd-binary", Tool::Etcd),
-            ("--kube-apiserver-binary", Tool::KubeApiserver),
-            ("--kube-controller-manager-binary", Tool::KubeControllerManager),
-            ("--kube-scheduler-binary", Tool::KubeScheduler),
-        ] {
-            create.arg(flag).arg(&tools[&tool].path);
-        }
+        let create = self.create_command(&tools)?;
         // kwokctl takes the first free ports, and another one starting at the same time would take the same. A
         // cache that can't be written is no reason to stop.
         let ports = lock_in(&context.cache.join("ports"), "choosing ports", progress).await.ok();
@@ -108,6 +87,30 @@ impl Kwok {
         }
         std::fs::write(self.complete(), "")
             .map_err(|source| ClusterError::File { path: self.complete(), source })
+    }
+
+    fn create_command(&self, tools: &BTreeMap<Tool, Resolved>) -> Result<Command, ClusterError> {
+        let policy = self.folder.join("audit-policy.json");
+        std::fs::write(&policy, AUDIT_POLICY)
+            .map_err(|source| ClusterError::File { path: policy.clone(), source })?;
+        let mut create = self.kwokctl(&tools[&Tool::Kwokctl], &["create", "cluster"]);
+        create.arg("--kubeconfig").arg(self.folder.join("kubeconfig"));
+        create.arg("--kube-audit-policy").arg(&policy);
+        // By default kwokctl switches authorization and admission off.
+        create.args(["--runtime=binary", "--secure-port", "--kube-authorization", "--kube-admission"]);
+        create.arg("--disable-qps-limits");
+        create.args(API_SERVER.map(|flag| format!("--extra-args=kube-apiserver={flag}")));
+        create.arg(format!("--wait={START}"));
+        for (flag, tool) in [
+            ("--kwok-controller-binary", Tool::Kwok),
+            ("--etcd-binary", Tool::Etcd),
+            ("--kube-apiserver-binary", Tool::KubeApiserver),
+            ("--kube-controller-manager-binary", Tool::KubeControllerManager),
+            ("--kube-scheduler-binary", Tool::KubeScheduler),
+        ] {
+            create.arg(flag).arg(&tools[&tool].path);
+        }
+        Ok(create)
     }
 
     pub(super) async fn down(&self, tools: &ToolContext, progress: &Progress) -> Result<bool, ClusterError> {
