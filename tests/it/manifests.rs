@@ -78,7 +78,10 @@ fn an_old_release_is_installed_and_upgraded_in_place() {
     assert_eq!(container["command"], Value::Null, "it would start the server with flags that are gone");
     assert_eq!(container["args"], json!(["/usr/local/bin/argocd-server"]));
     let settings = &api.get("/api/v1/namespaces/argocd/configmaps/argocd-cmd-params-cm")["data"];
-    assert_eq!((&settings["server.insecure"], &settings["server.rootpath"]), (&json!("true"), &json!("/argocd")));
+    assert_eq!(
+        (&settings["server.insecure"], &settings["server.rootpath"]),
+        (&json!("true"), &json!("/argocd"))
+    );
     settled(&sandbox);
     refused_on_a_running_cluster(&sandbox);
 }
@@ -105,7 +108,9 @@ fn the_current_release_is_installed_into_another_namespace() {
     let bindings = api.list("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings");
     let argo: Vec<&Value> = bindings
         .iter()
-        .filter(|binding| binding["metadata"]["name"].as_str().is_some_and(|name| name.starts_with("argocd-")))
+        .filter(|binding| {
+            binding["metadata"]["name"].as_str().is_some_and(|name| name.starts_with("argocd-"))
+        })
         .collect();
     assert_eq!(argo.len(), 3);
     for binding in argo {

@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use crate::Api;
 
 /// Made by controllers out of what is compared, under names and with content of their own.
-const DERIVED: [&str; 9] = [
+const DERIVED: [&str; 10] = [
     "ControllerRevision",
     "Endpoints",
     "EndpointSlice",
     "Event",
     "FlowSchema",
+    "IPAddress",
     "Lease",
     "Pod",
     "PriorityLevelConfiguration",
@@ -44,6 +45,8 @@ impl Api {
         }
         objects.retain(|key, _| !key.starts_with("ConfigMap/") || !key.ends_with("/kube-root-ca.crt"));
         objects.retain(|key, _| !key.starts_with("ConfigMap/kube-system/"));
+        // Its port is the API server's own.
+        objects.remove("Service/default/kubernetes");
         objects
     }
 
