@@ -10,9 +10,10 @@ use cluster::Client;
 use cluster::apply::{Condition, Patching};
 use git_credentials::repository;
 use manifests::Object;
-use manifests::config::SecretRef;
+use manifests::config::{SecretRef, Variant};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use stages::Inputs;
 use stages::plan::{Action, Apply, Fill, Precondition};
 
 use crate::failure::Failure;
@@ -110,8 +111,18 @@ fn bcrypt_of(reference: &SecretRef) -> Result<String, Failure> {
         .map_err(|error| Failure::Usage(format!("the password in {reference} can't be hashed: {error}")))
 }
 
+/// Refuses a password that Argo CD would not take, or that can't be had, before anything is made for it.
+pub(crate) fn check_admin_password(inputs: &Inputs) -> Result<(), Failure> {
+    match &inputs.admin_password {
+        Some(reference) if inputs.config.argocd.variant != Variant::Core => {
+            check_password(git_credentials::resolve(reference)?.expose_secret(), reference)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Argo CD's own rule for passwords set through its API.
-pub(crate) fn check_password(password: &str, reference: &SecretRef) -> Result<(), Failure> {
+fn check_password(password: &str, reference: &SecretRef) -> Result<(), Failure> {
     match password.chars().count() {
         8..=32 => Ok(()),
         length => Err(Failure::Usage(format!(

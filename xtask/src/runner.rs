@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cluster::provider::Provider;
 use manifests::ObjectRef;
 use stages::observed::ClusterState;
-use stages::stage::Check;
+use stages::stage::{Check, Fact};
 use stages::{Action, Inputs, Observed, Plan, Stage};
 
 use crate::access::{self, Address};
@@ -34,6 +34,9 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
     session.report.started(&title(session), stages);
     session.provider.preflight().await?;
     let inputs = session.inputs(stages, Effects::Allowed).await?;
+    if stages.iter().any(|stage| stage.facts.contains(&Fact::Password)) {
+        apply::check_admin_password(&inputs)?;
+    }
     let mut runner = Runner {
         session,
         inputs: &inputs,
@@ -130,6 +133,10 @@ impl Runner<'_> {
                 outcome.unchanged = plan.unchanged.saturating_sub(outcome.created + outcome.changed);
                 return Ok(outcome);
             }
+            // What is in a cluster that has to be made or started is only known afterwards.
+            if plan.actions.iter().any(makes_cluster) {
+                plan.actions.retain(makes_cluster);
+            }
             self.session.report.planned(stage, &plan);
             match self.apply(&plan).await {
                 Ok(()) => tally(&plan, &mut outcome),
@@ -155,7 +162,7 @@ impl Runner<'_> {
     }
 
     async fn apply(&mut self, plan: &Plan) -> Result<(), Failure> {
-        if plan.actions.iter().any(|action| matches!(action, Action::CreateCluster { .. })) {
+        if plan.actions.iter().any(makes_cluster) {
             apply::create_cluster(self.session).await?;
             self.observer.reconnect().await?;
         }
@@ -273,6 +280,10 @@ impl Runner<'_> {
         }
         facts
     }
+}
+
+fn makes_cluster(action: &Action) -> bool {
+    matches!(action, Action::CreateCluster { .. })
 }
 
 fn tally(plan: &Plan, outcome: &mut Outcome) {
