@@ -1,6 +1,13 @@
 //! Tests against real servers, one file a subject.
 
+mod errors;
+mod killed;
+mod manifests;
+mod projects;
+mod provider;
 mod quickstart;
+mod refusals;
+mod secrets;
 
 /// The command line under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gitops-setup-under-test");

@@ -1,12 +1,17 @@
 //! What `gitops.yaml` says, as types. Field docs become the descriptions in the JSON Schema.
 
-use std::collections::BTreeMap;
+mod environment;
+mod expose;
+
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::argocd::version::ArgoVersion;
+
+pub use environment::*;
+pub use expose::*;
 
 /// The whole of `gitops.yaml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -193,93 +198,6 @@ impl std::fmt::Display for SecretRef {
     }
 }
 
-/// How Argo CD is reached from outside the cluster.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Expose {
-    /// By which kind of object.
-    pub via: Via,
-    /// Host name under which Argo CD answers; by default any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = DNS_NAME))]
-    pub host: Option<String>,
-    /// Settings of `via: istio`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub istio: Option<Istio>,
-    /// Settings of `via: ingress`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ingress: Option<Ingress>,
-    /// Settings of `via: gateway-api`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gateway_api: Option<GatewayApi>,
-}
-
-/// By which kind of object Argo CD is exposed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Via {
-    /// Not at all; a port-forward reaches it.
-    #[default]
-    None,
-    /// A VirtualService at an Istio gateway.
-    Istio,
-    /// An Ingress.
-    Ingress,
-    /// An HTTPRoute at a Gateway.
-    GatewayApi,
-}
-
-/// Settings of `via: istio`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Istio {
-    /// The Gateway, as `namespace/name`.
-    #[schemars(extend("pattern" = NAMESPACED_NAME))]
-    pub gateway: String,
-    /// The Service of the ingress gateway, as `namespace/name`: its status carries the address.
-    #[schemars(extend("pattern" = NAMESPACED_NAME))]
-    pub service: String,
-}
-
-impl Default for Istio {
-    fn default() -> Self {
-        Self {
-            gateway: "istio-system/seldon-gateway".into(),
-            service: "istio-system/istio-ingressgateway".into(),
-        }
-    }
-}
-
-/// Settings of `via: ingress`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Ingress {
-    /// `ingressClassName`; by default the cluster's default class.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1))]
-    pub class_name: Option<String>,
-    /// Secret in Argo CD's namespace with the certificate for `host`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = DNS_NAME))]
-    pub tls_secret: Option<String>,
-    /// Further annotations, as the ingress controller wants them.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// Settings of `via: gateway-api`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct GatewayApi {
-    /// The Gateway, as `namespace/name`.
-    #[schemars(extend("pattern" = NAMESPACED_NAME))]
-    pub gateway: String,
-    /// Listener of the Gateway; by default all of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1))]
-    pub section_name: Option<String>,
-}
-
 /// The GitOps repository.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -332,143 +250,6 @@ pub enum GitAuth {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         known_hosts: Option<PathBuf>,
     },
-}
-
-/// One GitOps environment: a namespace, backed by a folder of the repository.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Environment {
-    /// Namespace, and folder of the repository.
-    #[schemars(extend("pattern" = DNS_LABEL))]
-    pub namespace: String,
-    /// Name of the Application; by default `seldon-gitops-<namespace>`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = DNS_NAME))]
-    pub application: Option<String>,
-    /// Name of the AppProject. Environments may share one.
-    #[serde(default = "default_project")]
-    #[schemars(extend("pattern" = DNS_NAME))]
-    pub project: String,
-    /// Groups of users that may see or change what runs here; none means everyone.
-    #[serde(default, skip_serializing_if = "Roles::is_empty")]
-    pub roles: Roles,
-    /// Only the groups in `roles` may use the namespace; by default so where there are any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restricted: Option<bool>,
-    /// How changes in the repository reach the cluster.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub sync_policy: SyncPolicy,
-    /// Cluster-wide kinds that the environment may bring along. The guide allows all (`group: "*"`, `kind: "*"`),
-    /// which lets whoever writes to the repository take over the cluster; the default is none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cluster_resources: Vec<GroupKind>,
-}
-
-impl Environment {
-    /// An environment with the guide's own names.
-    pub fn new(namespace: &str) -> Self {
-        Self {
-            namespace: namespace.into(),
-            application: None,
-            project: default_project(),
-            roles: Roles::default(),
-            restricted: None,
-            sync_policy: SyncPolicy::default(),
-            cluster_resources: Vec::new(),
-        }
-    }
-
-    /// Name of the Application.
-    pub fn application(&self) -> String {
-        self.application.clone().unwrap_or_else(|| default_application(&self.namespace))
-    }
-
-    /// Whether only the groups in `roles` may use the namespace.
-    pub fn restricted(&self) -> bool {
-        self.restricted.unwrap_or(!self.roles.is_empty())
-    }
-}
-
-/// The name by which Seldon Enterprise Platform finds a namespace's Application without being told.
-pub fn default_application(namespace: &str) -> String {
-    format!("seldon-gitops-{namespace}")
-}
-
-fn default_project() -> String {
-    "seldon".into()
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
-/// Groups of users with rights in a namespace.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Roles {
-    /// Groups that may look.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub read: Vec<String>,
-    /// Groups that may change.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub write: Vec<String>,
-}
-
-impl Roles {
-    /// No group is named.
-    pub fn is_empty(&self) -> bool {
-        self.read.is_empty() && self.write.is_empty()
-    }
-}
-
-/// How changes in the repository reach the cluster.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct SyncPolicy {
-    /// Argo CD syncs by itself; otherwise somebody has to press the button.
-    pub automated: bool,
-    /// What is gone from the repository is deleted from the cluster.
-    pub prune: bool,
-    /// Changes made in the cluster by hand are taken back.
-    pub self_heal: bool,
-}
-
-impl Default for SyncPolicy {
-    fn default() -> Self {
-        Self { automated: true, prune: false, self_heal: false }
-    }
-}
-
-/// A kind of object in an API group; `*` stands for any.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GroupKind {
-    /// API group; empty for the core group.
-    pub group: String,
-    /// Kind.
-    pub kind: String,
-}
-
-/// The environment of the request logger.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Logging {
-    /// The centralised logging namespace, as Seldon Enterprise Platform is configured.
-    #[schemars(extend("pattern" = DNS_LABEL))]
-    pub namespace: String,
-}
-
-impl Logging {
-    /// The request logger's environment, with the guide's names.
-    pub fn environment(&self) -> Environment {
-        Environment::new(&self.namespace)
-    }
-}
-
-impl Default for Logging {
-    fn default() -> Self {
-        Self { namespace: "seldon-logs".into() }
-    }
 }
 
 /// Seldon Enterprise Platform.

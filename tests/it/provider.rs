@@ -1,0 +1,69 @@
+//! Making, stopping, starting and deleting clusters.
+
+use std::time::Duration;
+
+use support::{Sandbox, poll, signal};
+
+use crate::PROGRAM;
+
+const API_SERVER: &str = "kube-apiserver";
+
+#[test]
+fn a_stopped_cluster_is_started_again_and_nothing_in_it_changes() {
+    let Some(sandbox) = Sandbox::with_cluster(PROGRAM) else { return };
+    sandbox.write("gitops.yaml", "argocd: {manifest: bundled}\n");
+    sandbox.run(&["setup"]).exits(0);
+    let before = sandbox.processes(API_SERVER);
+    assert_eq!(before.len(), 1);
+    signal("KILL", before[0]);
+    poll("it is gone", Duration::from_secs(10), || sandbox.processes(API_SERVER).is_empty().then_some(()));
+    sandbox.run(&["plan", "--exit-code"]).exits(10).says("start kwok cluster");
+    let audit = sandbox.audit();
+    sandbox.run(&["setup"]).exits(0).says("up: Kubernetes 1.36");
+    audit.has_no_writes();
+    let after = sandbox.processes(API_SERVER);
+    assert!(after.len() == 1 && after != before, "{before:?} {after:?}");
+    let audit = sandbox.audit();
+    sandbox.run(&["setup"]).exits(0).says("Nothing changed");
+    audit.has_no_writes();
+}
+
+#[test]
+fn a_cluster_is_made_once_and_deleted_once() {
+    let Some(sandbox) = Sandbox::with_cluster(PROGRAM) else { return };
+    let runs = [(); 2].map(|()| sandbox.start(&["cluster", "up"]));
+    for run in runs {
+        run.wait().exits(0).says("Kubernetes 1.36, 1 simulated node");
+    }
+    let servers = sandbox.processes(API_SERVER);
+    assert_eq!(servers.len(), 1, "two at once make one");
+    sandbox.run(&["cluster", "up"]).exits(0).says("running: Kubernetes 1.36");
+    assert_eq!(sandbox.processes(API_SERVER), servers, "it was there");
+    sandbox.run(&["cluster", "down"]).exits(0).says("is deleted");
+    for program in [API_SERVER, "etcd", "kube-controller-manager", "kube-scheduler", "kwok-controller"] {
+        let left = || sandbox.processes(program).is_empty().then_some(());
+        poll(&format!("{program} is gone"), Duration::from_secs(10), left);
+    }
+    assert!(!sandbox.cluster().exists(), "its folder is gone");
+    sandbox.run(&["cluster", "down"]).exits(0).says("there is no cluster");
+    assert_eq!(sandbox.run(&["cluster", "list"]).exits(0).stdout, "");
+}
+
+#[test]
+fn kind_without_docker_says_what_is_missing_and_what_needs_none() {
+    let mut sandbox = Sandbox::new(PROGRAM);
+    sandbox.set_env("PATH", sandbox.path("no-programs"));
+    sandbox.write("gitops.yaml", "cluster: {provider: kind}\nargocd: {manifest: bundled}\n");
+    for words in [&["setup"][..], &["cluster", "up"]] {
+        let run = sandbox.run(words);
+        run.exits(3).says("kind needs a running Docker").says("`cluster.provider: kwok`");
+    }
+    sandbox.run(&["cluster", "down"]).exits(0).says("there is no cluster");
+}
+
+#[test]
+fn a_cluster_of_somebody_else_is_never_deleted() {
+    let sandbox = Sandbox::new(PROGRAM);
+    sandbox.write("gitops.yaml", "cluster: {provider: context, context: theirs}\n");
+    sandbox.run(&["cluster", "down"]).exits(3).says("was not made by this tool and is not deleted by it");
+}
