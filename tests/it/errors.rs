@@ -105,13 +105,9 @@ fn fetching(body: &[u8], promised: &[u8]) -> Option<(Sandbox, Server)> {
         return None;
     }
     let platform = Platform::this();
-    let path = format!(
-        "/kubernetes-sigs/kwok/releases/download/v{}/kwokctl-{}-{}",
-        Tool::Kwokctl.version(),
-        platform.os,
-        platform.arch
-    );
-    let sum = format!("{}  kwokctl\n", sha256(promised)).into_bytes();
+    let file = format!("kwokctl-{}-{}", platform.os, platform.arch);
+    let path = format!("/kubernetes-sigs/kwok/releases/download/v{}/{file}", Tool::Kwokctl.version());
+    let sum = format!("{}  {file}\n", sha256(promised)).into_bytes();
     let server =
         Server::start([(path.clone(), (200, body.to_owned())), (format!("{path}.sha256"), (200, sum))]);
     let mut sandbox = Sandbox::new(PROGRAM);
@@ -138,7 +134,12 @@ fn kept(cache: &Path) -> Vec<String> {
 fn a_tool_with_a_wrong_checksum_stops_everything_and_is_not_kept() {
     let Some((sandbox, server)) = fetching(b"#!/bin/sh\nrm -rf /\n", b"the real one") else { return };
     let setup = sandbox.run(&["setup"]);
-    setup.exits(3).says("kwokctl").says("checksum").says(&sha256(b"the real one"));
+    setup
+        .exits(3)
+        .says("kwokctl")
+        .says("gave other bytes than it should")
+        .says("nothing was kept")
+        .says(&sha256(b"the real one"));
     assert!(server.asked().iter().any(|request| request.ends_with("amd64") || request.ends_with("arm64")));
     assert_eq!(kept(&sandbox.path("cache")), [""; 0]);
     assert!(!sandbox.kubeconfig().exists());
@@ -153,7 +154,7 @@ fn a_full_disk_is_named_and_nothing_half_is_kept() {
         return skipped("a full disk: only root may mount a small one");
     };
     let setup = sandbox.run(&["setup"]);
-    setup.exits(3).says("kwokctl").says("No space left on device").says(&cache.display().to_string());
+    setup.exits(3).says("the disk is full").says("GITOPS_SETUP_CACHE=").says(&cache.display().to_string());
     assert_eq!(kept(&cache), [""; 0]);
 }
 

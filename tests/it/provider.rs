@@ -10,7 +10,7 @@ const API_SERVER: &str = "kube-apiserver";
 
 #[test]
 fn a_stopped_cluster_is_started_again_and_nothing_in_it_changes() {
-    let Some(sandbox) = Sandbox::with_cluster(PROGRAM) else { return };
+    let Some(sandbox) = Sandbox::with_only_cluster(PROGRAM) else { return };
     sandbox.write("gitops.yaml", "argocd: {manifest: bundled}\n");
     sandbox.run(&["setup"]).exits(0);
     let before = sandbox.processes(API_SERVER);
@@ -19,7 +19,7 @@ fn a_stopped_cluster_is_started_again_and_nothing_in_it_changes() {
     poll("it is gone", Duration::from_secs(10), || sandbox.processes(API_SERVER).is_empty().then_some(()));
     sandbox.run(&["plan", "--exit-code"]).exits(10).says("start kwok cluster");
     let audit = sandbox.audit();
-    sandbox.run(&["setup"]).exits(0).says("up: Kubernetes 1.36");
+    sandbox.run(&["setup"]).exits(0).says("up: Kubernetes 1.36").says("Done: 1 created, 0 changed");
     audit.has_no_writes();
     let after = sandbox.processes(API_SERVER);
     assert!(after.len() == 1 && after != before, "{before:?} {after:?}");

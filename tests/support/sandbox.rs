@@ -79,6 +79,16 @@ impl Sandbox {
         })
     }
 
+    /// The same, while no other test has a cluster: where one that is made meanwhile could take the ports of one
+    /// that is stopped.
+    pub fn with_only_cluster(program: &str) -> Option<Self> {
+        tools_at_hand().then(|| {
+            let mut sandbox = Self::new(program);
+            sandbox.slot = Some(Slot::take_all());
+            sandbox
+        })
+    }
+
     /// The same without a name for the cluster, for what the built-in configuration says.
     pub fn without_name(mut self) -> Self {
         self.name = None;

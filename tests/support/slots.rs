@@ -10,21 +10,30 @@ static GIVEN_BACK: Condvar = Condvar::new();
 
 /// The right to run a cluster, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Slot(());
+pub(crate) struct Slot(usize);
 
 impl Slot {
     /// Waits for one.
     pub(crate) fn take() -> Self {
+        Self::take_some(1)
+    }
+
+    /// Waits until no other cluster runs.
+    pub(crate) fn take_all() -> Self {
+        Self::take_some(CLUSTERS)
+    }
+
+    fn take_some(count: usize) -> Self {
         let free = FREE.lock().expect("never poisoned");
-        let mut free = GIVEN_BACK.wait_while(free, |free| *free == 0).expect("never poisoned");
-        *free -= 1;
-        Self(())
+        let mut free = GIVEN_BACK.wait_while(free, |free| *free < count).expect("never poisoned");
+        *free -= count;
+        Self(count)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        *FREE.lock().expect("never poisoned") += 1;
-        GIVEN_BACK.notify_one();
+        *FREE.lock().expect("never poisoned") += self.0;
+        GIVEN_BACK.notify_all();
     }
 }
