@@ -24,8 +24,10 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
         .map_err(|error| Failure::Precondition(format!("no threads to work with: {error}")))?;
     let result = runtime.block_on(async {
         tokio::select! {
-            result = work => result,
+            // Listens before the work begins, which may go far before it waits for anything.
+            biased;
             _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            result = work => result,
         }
     });
     // A program that was started goes on by itself; its end is not waited for.
