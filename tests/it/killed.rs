@@ -101,7 +101,7 @@ fn while_argocd_is_installed() {
     cut_at(&[
         after(1, &["stage-started", "install-argocd"]),
         after(1, &["applied"]),
-        after(5, &["applied Custom"]),
+        after(2, &["applied Custom"]),
         after(30, &["applied"]),
         after(2, &["applied Deployment"]),
     ]);

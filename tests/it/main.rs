@@ -1,5 +1,6 @@
 //! Tests against real servers, one file a subject.
 
+mod docs;
 mod errors;
 mod killed;
 mod manifests;
@@ -8,6 +9,7 @@ mod provider;
 mod quickstart;
 mod refusals;
 mod secrets;
+mod tidy;
 
 /// The command line under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gitops-setup-under-test");

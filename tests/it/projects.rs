@@ -1,10 +1,9 @@
 //! Projects that several environments, configurations and people share: nobody takes away what others allowed.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
-use support::{Api, Sandbox, Shared};
+use support::{Api, Sandbox, Shared, Turn};
 
 use crate::PROGRAM;
 
@@ -13,7 +12,7 @@ static SHARED: Shared = Shared::new();
 const IN_CLUSTER: &str = "https://kubernetes.default.svc";
 
 /// A cluster with Argo CD and no environment yet.
-fn argocd() -> Option<Arc<Sandbox>> {
+fn argocd() -> Option<Turn> {
     SHARED.get(|| {
         let sandbox = Sandbox::with_cluster(PROGRAM)?;
         sandbox.write("argocd.yaml", "argocd: {manifest: bundled}\n");

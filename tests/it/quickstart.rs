@@ -8,7 +8,7 @@ use std::process::Command;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use support::{Api, Sandbox, Shared};
+use support::{Api, Sandbox, Shared, Turn};
 
 use crate::PROGRAM;
 
@@ -29,11 +29,11 @@ const STAGES: [&str; 11] = [
 ];
 
 /// A sandbox after one `setup` without a configuration.
-fn quickstart() -> Option<std::sync::Arc<Sandbox>> {
+fn quickstart() -> Option<Turn> {
     SHARED.get(|| {
         let sandbox = Sandbox::with_cluster(PROGRAM)?.without_name();
         let setup = sandbox.run(&["setup"]);
-        setup.exits(0).says("Done:").says("password in file").says("kubectl get applications -n argocd");
+        setup.exits(0).says("Done:").says("password in file").says("get applications -n argocd");
         for stage in STAGES {
             assert!(setup.stdout.lines().any(|line| line.contains(stage)), "{stage}:\n{}", setup.stdout);
         }

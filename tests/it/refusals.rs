@@ -1,16 +1,14 @@
 //! What a cluster refuses, what others own in it, and being interrupted: message, exit code and the way out.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
-use support::{Sandbox, Shared};
+use support::{Sandbox, Shared, Turn};
 
 use crate::PROGRAM;
 
 static SHARED: Shared = Shared::new();
 
 /// A cluster with Argo CD and the environment `seldon-dev`.
-fn cluster() -> Option<Arc<Sandbox>> {
+fn cluster() -> Option<Turn> {
     SHARED.get(|| {
         let sandbox = Sandbox::with_cluster(PROGRAM)?;
         sandbox.write("gitops.yaml", &config(&["seldon-dev"]));

@@ -38,13 +38,17 @@ impl Audit {
         text
     }
 
-    /// Requests by the tool under test that change something. The components of the control plane are the same
-    /// user, but name themselves.
+    /// Requests by the tool under test that change something.
     pub fn writes(&self) -> Vec<Write> {
+        self.requests().iter().filter_map(write).collect()
+    }
+
+    /// All requests by the tool under test, as audit events.
+    pub fn requests(&self) -> Vec<Value> {
         let text = self.text();
         // The last line may be half written.
         let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        events.filter(ours).filter_map(|event| write(&event)).collect()
+        events.filter(ours).collect()
     }
 
     /// Asserts that nothing was written since.
@@ -55,8 +59,9 @@ impl Audit {
     }
 }
 
+/// The components of the control plane are the same user, and name themselves as the tool does.
 fn ours(event: &Value) -> bool {
-    event["userAgent"].as_str().is_none_or(str::is_empty)
+    event["userAgent"].as_str().is_some_and(|agent| agent.starts_with("gitops-setup/"))
 }
 
 fn write(event: &Value) -> Option<Write> {

@@ -23,7 +23,7 @@ pub use audit::{Audit, Write};
 pub use run::{Outcome, Running};
 pub use sandbox::{Sandbox, signal};
 pub use server::{Answer, Server, closed_port};
-pub use shared::Shared;
+pub use shared::{Shared, Turn};
 
 /// Programs of a local control plane.
 const CONTROL_PLANE: [Tool; 6] = [

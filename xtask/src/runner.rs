@@ -267,13 +267,18 @@ impl Runner<'_> {
             facts.push(("admin".into(), format!("password in {password}")));
         }
         let access = self.session.provider.access();
-        if let Some(path) = access.kubeconfig {
-            facts.push(("kubeconfig".into(), path.display().to_string()));
-        }
+        let chosen = match access.kubeconfig {
+            Some(path) => {
+                let path = path.display().to_string();
+                facts.push(("kubeconfig".into(), path.clone()));
+                format!("--kubeconfig {path}")
+            }
+            None => format!("--context {}", access.context),
+        };
         facts.push(("context".into(), access.context));
         if !self.session.config.environments.is_empty() {
             let namespace = self.inputs.argocd_namespace();
-            facts.push(("look".into(), format!("kubectl get applications -n {namespace}")));
+            facts.push(("look".into(), format!("kubectl {chosen} get applications -n {namespace}")));
         }
         if self.session.quickstart {
             facts.push(("own config".into(), "cargo xtask init".into()));

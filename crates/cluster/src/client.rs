@@ -15,6 +15,7 @@ use crate::error::ClusterError;
 
 /// How long one request may be tried again while the server is busy or away.
 const PATIENCE: Duration = Duration::from_secs(60);
+const USER_AGENT: &str = concat!("gitops-setup/", env!("CARGO_PKG_VERSION"));
 const FIRST_DELAY: Duration = Duration::from_millis(20);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
@@ -52,6 +53,8 @@ impl Client {
             .map_err(|source| error(innermost(&source)))?;
         config.connect_timeout = Some(Duration::from_secs(10));
         config.default_retry = false;
+        // Audit logs say who asked.
+        config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT)));
         // A proxy from the environment can't know this machine's own loopback.
         if matches!(config.cluster_url.host(), Some("127.0.0.1" | "localhost" | "[::1]")) {
             config.proxy_url = None;

@@ -1,0 +1,75 @@
+//! `setup` itself on a running control plane: built-in manifest, two environments. Prints wall time, requests
+//! and peak memory of first runs and of unchanged ones, as medians.
+//!
+//! Run it with `cargo test --package integration-tests --bench setup`: built as `cargo xtask` builds it.
+
+use std::time::{Duration, Instant};
+
+use support::Sandbox;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gitops-setup-under-test");
+const ROUNDS: usize = 5;
+
+struct Sample {
+    wall: Duration,
+    requests: usize,
+    writes: usize,
+    peak_kib: u64,
+}
+
+fn main() {
+    let Some(sandbox) = Sandbox::with_cluster(PROGRAM).map(Sandbox::without_name) else { return };
+    sandbox.run(&["cluster", "up"]).exits(0);
+    let rounds: Vec<(Sample, Sample)> = (0..ROUNDS).map(|round| measure_round(&sandbox, round)).collect();
+    println!("setup on a running kwok cluster, built-in manifest, two environments; medians of {ROUNDS}");
+    println!("{:<12} {:>9} {:>9} {:>7} {:>9}", "", "wall", "requests", "writes", "peak");
+    print("first run", rounds.iter().map(|(first, _)| first).collect());
+    print("unchanged", rounds.iter().map(|(_, again)| again).collect());
+    sandbox.run(&["cluster", "down"]).exits(0);
+}
+
+/// Every round sets up a namespace of its own, so that all of its objects but the cluster-wide ones are new.
+fn measure_round(sandbox: &Sandbox, round: usize) -> (Sample, Sample) {
+    let namespace = format!("argocd.namespace=argocd-{round}");
+    let environments = format!(
+        "environments=[{{namespace: dev-{round}, project: p-{round}}}, {{namespace: prod-{round}, project: p-{round}}}]"
+    );
+    let words = ["setup", "--set", &namespace, "--set", &environments];
+    (measure(sandbox, &words), measure(sandbox, &words))
+}
+
+fn measure(sandbox: &Sandbox, words: &[&str]) -> Sample {
+    let audit = sandbox.audit();
+    let start = Instant::now();
+    let mut child = sandbox.command(words).spawn().expect("the program under test starts");
+    let mut peak_kib = 0;
+    let status = loop {
+        peak_kib = peak_kib.max(high_water(child.id()));
+        if let Some(status) = child.try_wait().expect("a child of ours") {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    let wall = start.elapsed();
+    assert!(status.success(), "{words:?}: {status}");
+    Sample { wall, requests: audit.requests().len(), writes: audit.writes().len(), peak_kib }
+}
+
+/// Peak resident memory so far, as the kernel counts it; 0 once the process is gone.
+fn high_water(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+}
+
+fn print(name: &str, mut samples: Vec<&Sample>) {
+    let mut median = |key: fn(&Sample) -> u64| {
+        samples.sort_by_key(|sample| key(sample));
+        key(samples[samples.len() / 2])
+    };
+    let milliseconds = median(|sample| sample.wall.as_millis() as u64);
+    let requests = median(|sample| sample.requests as u64);
+    let writes = median(|sample| sample.writes as u64);
+    let mebibytes = median(|sample| sample.peak_kib) as f64 / 1024.0;
+    println!("{name:<12} {milliseconds:>6} ms {requests:>9} {writes:>7} {mebibytes:>5.1} MiB");
+}

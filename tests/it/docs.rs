@@ -1,0 +1,114 @@
+//! The documents say what is so: every command in them runs, and what they repeat is what it repeats.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use support::Sandbox;
+
+use crate::PROGRAM;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Lines of the code blocks of one language.
+fn code(text: &str, language: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        match line.strip_prefix("```") {
+            Some(_) if inside => inside = false,
+            Some(name) => inside = name == language,
+            None if inside => lines.push(line.to_owned()),
+            None => {}
+        }
+    }
+    lines
+}
+
+/// Words of a command of ours; `None` for another's.
+fn ours(command: &str) -> Option<Vec<&str>> {
+    Some(command.strip_prefix("cargo xtask ")?.split_whitespace().collect())
+}
+
+#[test]
+fn every_command_of_the_readme_runs_in_its_order() {
+    let Some(sandbox) = Sandbox::with_cluster(PROGRAM).map(Sandbox::without_name) else { return };
+    let commands = code(&read("README.md"), "sh");
+    assert!(commands.len() > 5, "{commands:?}");
+    for command in &commands {
+        match ours(command) {
+            Some(words) => drop(sandbox.run(&words).exits(0)),
+            // This very run.
+            None => assert_eq!(command, "cargo test --workspace"),
+        }
+    }
+}
+
+#[test]
+fn every_command_of_the_table_exists_and_none_is_left_out() {
+    let readme = read("README.md");
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let sandbox = Sandbox::new(PROGRAM);
+    let mut tasks = Vec::new();
+    for words in rows.filter_map(ours) {
+        let words: Vec<&str> =
+            words.into_iter().filter(|word| word.chars().all(|c| c.is_lowercase())).collect();
+        let mut asked = words.clone();
+        asked.push("--help");
+        sandbox.run(&asked).exits(0);
+        tasks.push(words[0].to_owned());
+    }
+    let help = sandbox.run(&["--help"]);
+    let listed = help.stdout.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let listed = listed.take_while(|line| !line.is_empty()).filter_map(|line| {
+        // Further lines of a description are indented more.
+        line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '))?.split_whitespace().next()
+    });
+    for task in listed.filter(|task| *task != "help") {
+        assert!(tasks.iter().any(|known| known == task), "README.md has no row for `{task}`");
+    }
+}
+
+#[test]
+fn the_readme_shows_the_configuration_that_init_writes() {
+    let shown = code(&read("README.md"), "yaml").join("\n") + "\n";
+    assert_eq!(shown, manifests::config::template());
+}
+
+#[test]
+fn the_picture_has_every_stage() {
+    let picture = code(&read("README.md"), "text").join("\n");
+    let sandbox = Sandbox::new(PROGRAM);
+    let stages = sandbox.run(&["stages"]);
+    for stage in stages.exits(0).stdout.lines().filter_map(|line| line.split_whitespace().next()) {
+        assert!(picture.contains(stage), "{stage} is not in the picture of README.md");
+    }
+}
+
+#[test]
+fn every_event_is_documented() {
+    let documented = read("docs/output.md");
+    let code = read("xtask/src/report/json.rs");
+    let events: Vec<&str> =
+        code.split("\"event\": \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(events.len() > 5, "{events:?}");
+    for event in events {
+        assert!(documented.contains(&format!("`{event}`")), "docs/output.md has no `{event}`");
+    }
+}
+
+#[test]
+fn links_in_the_documents_lead_somewhere() {
+    for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/output.md"] {
+        let text = read(name);
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let local = !target.contains("://");
+            assert!(!local || root().join(name).with_file_name(target).exists(), "{name}: {target}");
+        }
+    }
+}
