@@ -3,6 +3,8 @@
 //!
 //! Run it with `cargo test --package integration-tests --bench setup`: built as `cargo xtask` builds it.
 
+#![expect(clippy::print_stdout, reason = "figures are its result")]
+
 use std::time::{Duration, Instant};
 
 use support::Sandbox;
