@@ -114,10 +114,16 @@ pub(crate) struct Run {
     pub(crate) force_conflicts: bool,
 }
 
+/// Nobody waits longer, and sums of times stay within what clocks can hold.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 fn duration(text: &str) -> Result<Duration, String> {
     let span: jiff::SignedDuration =
         text.parse().map_err(|_| "expected a time such as 90s or 10m".to_owned())?;
-    Duration::try_from(span).map_err(|_| "expected a time that is not negative".to_owned())
+    match Duration::try_from(span) {
+        Ok(time) if time <= LONGEST => Ok(time),
+        _ => Err("expected a time between 0 and 24h".to_owned()),
+    }
 }
 
 /// What to plan.

@@ -86,9 +86,9 @@ impl Client {
     /// Applies one object.
     pub async fn apply(&self, patch: &Patching) -> Result<(), ClusterError> {
         let reference = patch.object.reference();
-        let request = match patch.condition {
-            Condition::Absent => create_request(patch, &reference)?,
-            Condition::None | Condition::Unchanged(_) => patch_request(patch, &reference)?,
+        let (verb, request) = match patch.condition {
+            Condition::Absent => ("create", create_request(patch, &reference)?),
+            Condition::None | Condition::Unchanged(_) => ("patch", patch_request(patch, &reference)?),
         };
         // A kind whose definition was made a moment ago is not served at once.
         let starting = |reply: &Reply, elapsed: Duration| {
@@ -97,7 +97,7 @@ impl Client {
         let reply = self.send(|| request.clone(), starting).await?;
         match reply.status.is_success() {
             true => Ok(()),
-            false => Err(self.failure("patch", &reference, &reply)),
+            false => Err(self.failure(verb, &reference, &reply)),
         }
     }
 

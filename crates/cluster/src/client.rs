@@ -9,12 +9,14 @@ use kube::core::request::Request as Urls;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Resource as _};
 use manifests::ObjectRef;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::error::ClusterError;
 
 /// How long one request may be tried again while the server is busy or away.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(30);
 const USER_AGENT: &str = concat!("gitops-setup/", env!("CARGO_PKG_VERSION"));
 const FIRST_DELAY: Duration = Duration::from_millis(20);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
@@ -64,11 +66,6 @@ impl Client {
         Ok(Self { kube, server, patience: PATIENCE })
     }
 
-    /// Address of the API server.
-    pub fn server(&self) -> &str {
-        &self.server
-    }
-
     /// The same connection, with another bound on how long a request is tried again.
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -87,12 +84,17 @@ impl Client {
         let deadline = start + self.patience;
         let mut delay = FIRST_DELAY;
         loop {
-            let (outcome, asked) = self.once(request()).await;
+            // A server that accepts and never answers must not hold us up for longer than one that refuses.
+            let attempt = deadline.min(Instant::now() + ATTEMPT);
+            let (outcome, asked) = match timeout_at(attempt, self.once(request())).await {
+                Ok(answered) => answered,
+                Err(_) => (Err("it accepts the connection and does not answer".into()), None),
+            };
             let again = match &outcome {
                 Ok(reply) => is_temporary(reply.status) || retry(reply, start.elapsed()),
                 Err(_) => true,
             };
-            let pause = asked.unwrap_or(delay).min(LONGEST_DELAY.max(asked.unwrap_or_default()));
+            let pause = asked.map_or(delay, |asked| asked.min(self.patience));
             if !again || Instant::now() + pause > deadline {
                 return outcome
                     .map_err(|message| ClusterError::Unreachable { server: self.server.clone(), message });

@@ -5,14 +5,16 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
+use http::StatusCode;
 use kube::Api;
 use kube::core::DynamicObject;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use manifests::{Object, ObjectRef};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::{Client, innermost, resource};
+use crate::client::{Client, Reply, innermost, resource};
 use crate::error::ClusterError;
 use crate::observe::{Found, typed};
 
@@ -65,7 +67,7 @@ impl Client {
             Some(namespace) => Api::namespaced_with(self.kube.clone(), namespace, &kind),
             None => Api::all_with(self.kube.clone(), &kind),
         };
-        let mut events = pin!(watcher(api, watcher::Config::default()));
+        let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
         let mut objects = Objects::new();
         let mut listed = false;
         loop {
@@ -80,10 +82,16 @@ impl Client {
                 Ok(Event::InitApply(object) | Event::Apply(object)) => insert(&mut objects, object, like),
                 Ok(Event::Delete(object)) => drop(objects.remove(&object.metadata.name.unwrap_or_default())),
                 Ok(Event::InitDone) => listed = true,
-                // The watcher begins again by itself, with growing delays; what went wrong is told at the end.
                 Err(error) => {
-                    *state = vec![innermost(&error)];
-                    told(state);
+                    if let Some(failure) = self.final_word(&error, like) {
+                        return Err(failure);
+                    }
+                    // The watcher begins again by itself, with growing delays.
+                    let lines = vec![innermost(&error)];
+                    if lines != *state {
+                        *state = lines;
+                        told(state);
+                    }
                     continue;
                 }
             }
@@ -99,6 +107,22 @@ impl Client {
                 Progress::Waiting(_) => {}
             }
         }
+    }
+
+    /// What watching again would not change: no right to, or no such kind.
+    fn final_word(&self, error: &watcher::Error, like: &ObjectRef) -> Option<ClusterError> {
+        use watcher::Error::{InitialListFailed, WatchFailed, WatchStartFailed};
+        let status = match error {
+            InitialListFailed(kube::Error::Api(status))
+            | WatchStartFailed(kube::Error::Api(status))
+            | WatchFailed(kube::Error::Api(status)) => status,
+            _ => return None,
+        };
+        let code = StatusCode::from_u16(status.code).ok()?;
+        let body = serde_json::json!({ "reason": status.reason, "message": status.message });
+        let is_final =
+            matches!(code, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
+        is_final.then(|| self.failure("watch", like, &Reply { status: code, body }))
     }
 
     /// Waits until a CustomResourceDefinition is served. Read instead of watched: it takes milliseconds, and a

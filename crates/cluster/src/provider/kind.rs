@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::program::{command, lock, run};
-use super::{Access, State, folder};
+use super::{Access, State, folder, lock_folder};
 use crate::error::ClusterError;
 use crate::tools::{Progress, Tool, ToolContext, resolve};
 
@@ -20,12 +20,18 @@ pub struct Kind {
     name: String,
     node_image: Option<String>,
     folder: PathBuf,
+    locks: PathBuf,
 }
 
 impl Kind {
     /// The cluster of this name; `data` is our data folder.
     pub fn new(name: &str, node_image: Option<String>, data: &Path) -> Self {
-        Self { name: name.into(), node_image, folder: folder(data, "kind", name) }
+        Self {
+            name: name.into(),
+            node_image,
+            folder: folder(data, "kind", name),
+            locks: lock_folder(data, "kind", name),
+        }
     }
 
     pub(super) fn access(&self) -> Access {
@@ -51,30 +57,64 @@ impl Kind {
     }
 
     pub(super) async fn up(&self, tools: &ToolContext, progress: &Progress) -> Result<(), ClusterError> {
-        let lock = lock(&self.folder, progress).await?;
+        let lock = lock(&self.locks, progress).await?;
         if self.state().await? == State::Running {
-            return Ok(());
+            // kind had finished although the run of ours that began it was killed.
+            return match std::fs::remove_file(self.begun()) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    Err(ClusterError::File { path: self.begun(), source })
+                }
+                _ => Ok(()),
+            };
         }
         docker_answers()?;
         let tools = resolve(&[Tool::Kind], tools, progress).await?;
         let kind = &tools[&Tool::Kind].path;
+        crate::dirs::create(&self.folder)?;
         if self.exists(kind, &lock).await? {
-            // It was cut off, or its containers were stopped; kind has no way to start a cluster again.
+            // Only what a cut-off run of ours began is taken away; anything else may hold somebody's work.
+            if !self.begun().exists() {
+                return Err(self.in_the_way());
+            }
             run(self.command(kind, &["delete", "cluster"]), &lock, None).await?;
         }
+        self.write(&self.begun())?;
         let mut create = self.command(kind, &["create", "cluster"]);
         create.arg(format!("--wait={READY}"));
         if let Some(image) = &self.node_image {
             create.arg(format!("--image={image}"));
         }
-        run(create, &lock, None).await.map(drop)
+        run(create, &lock, None).await?;
+        std::fs::remove_file(self.begun()).map_err(|source| ClusterError::File { path: self.begun(), source })
+    }
+
+    /// There between the beginning of `kind create cluster` and its good end.
+    fn begun(&self) -> PathBuf {
+        self.folder.join("begun")
+    }
+
+    fn write(&self, path: &Path) -> Result<(), ClusterError> {
+        std::fs::write(path, "").map_err(|source| ClusterError::File { path: path.to_owned(), source })
+    }
+
+    fn in_the_way(&self) -> ClusterError {
+        let name = &self.name;
+        ClusterError::Precondition {
+            what: format!(
+                "there is a kind cluster {name} that this tool did not make, or that does not answer"
+            ),
+            next: format!(
+                "start it (docker start {name}-control-plane), choose another `cluster.name`, or use it by its context: \
+                 cluster: {{provider: context, context: kind-{name}}}"
+            ),
+        }
     }
 
     pub(super) async fn down(&self, tools: &ToolContext, progress: &Progress) -> Result<bool, ClusterError> {
         if !self.folder.exists() {
             return Ok(false);
         }
-        let lock = lock(&self.folder, progress).await?;
+        let lock = lock(&self.locks, progress).await?;
         docker_answers()?;
         let tools = resolve(&[Tool::Kind], tools, progress).await?;
         run(self.command(&tools[&Tool::Kind].path, &["delete", "cluster"]), &lock, None).await?;

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::program::{command, lock, lock_in, run};
-use super::{Access, State, folder};
+use super::{Access, State, folder, lock_folder};
 use crate::error::ClusterError;
 use crate::tools::{Progress, Resolved, Tool, ToolContext, resolve};
 
@@ -28,6 +28,9 @@ const ANSWER: Duration = Duration::from_secs(2);
 const API_SERVER: [&str; 3] =
     ["advertise-address=127.0.0.1", "audit-log-maxsize=20", "audit-log-maxbackup=1"];
 
+/// By default kwokctl listens on every address, with an etcd that asks nobody for a password.
+const OPTIONS: &str = r#"{"apiVersion":"config.kwok.x-k8s.io/v1alpha1","kind":"KwokctlConfiguration","options":{"bindAddress":"127.0.0.1"}}"#;
+
 /// Who asked for what, without bodies: it proves what a run wrote, and keeps no secret.
 const AUDIT_POLICY: &str = r#"{"apiVersion":"audit.k8s.io/v1","kind":"Policy","omitStages":["RequestReceived"],"rules":[{"level":"None","userGroups":["system:nodes","system:serviceaccounts"]},{"level":"None","users":["system:apiserver","system:kube-controller-manager","system:kube-scheduler"]},{"level":"Metadata"}]}"#;
 
@@ -36,12 +39,13 @@ const AUDIT_POLICY: &str = r#"{"apiVersion":"audit.k8s.io/v1","kind":"Policy","o
 pub struct Kwok {
     name: String,
     folder: PathBuf,
+    locks: PathBuf,
 }
 
 impl Kwok {
     /// The control plane of this name; `data` is our data folder.
     pub fn new(name: &str, data: &Path) -> Self {
-        Self { name: name.into(), folder: folder(data, "kwok", name) }
+        Self { name: name.into(), folder: folder(data, "kwok", name), locks: lock_folder(data, "kwok", name) }
     }
 
     /// Where requests to the API server are logged, one JSON event a line.
@@ -65,9 +69,11 @@ impl Kwok {
     }
 
     pub(super) async fn up(&self, context: &ToolContext, progress: &Progress) -> Result<(), ClusterError> {
-        let lock = lock(&self.folder, progress).await?;
+        let lock = lock(&self.locks, progress).await?;
+        crate::dirs::create(&self.folder)?;
         if self.state().await? == State::Running {
-            return Ok(());
+            // The run that made it may have been killed before it could say so.
+            return self.mark_complete();
         }
         let tools = resolve(&TOOLS, context, progress).await?;
         if !self.complete().exists() {
@@ -85,6 +91,10 @@ impl Kwok {
                 next: format!("see {}", self.logs().unwrap_or_default().join("kube-apiserver.log").display()),
             });
         }
+        self.mark_complete()
+    }
+
+    fn mark_complete(&self) -> Result<(), ClusterError> {
         std::fs::write(self.complete(), "")
             .map_err(|source| ClusterError::File { path: self.complete(), source })
     }
@@ -93,7 +103,11 @@ impl Kwok {
         let policy = self.folder.join("audit-policy.json");
         std::fs::write(&policy, AUDIT_POLICY)
             .map_err(|source| ClusterError::File { path: policy.clone(), source })?;
+        let options = self.folder.join("kwokctl.json");
+        std::fs::write(&options, OPTIONS)
+            .map_err(|source| ClusterError::File { path: options.clone(), source })?;
         let mut create = self.kwokctl(&tools[&Tool::Kwokctl], &["create", "cluster"]);
+        create.arg("--config").arg(&options);
         create.arg("--kubeconfig").arg(self.folder.join("kubeconfig"));
         create.arg("--kube-audit-policy").arg(&policy);
         // By default kwokctl switches authorization and admission off.
@@ -117,7 +131,7 @@ impl Kwok {
         if !self.folder.exists() {
             return Ok(false);
         }
-        let lock = lock(&self.folder, progress).await?;
+        let lock = lock(&self.locks, progress).await?;
         let tools = resolve(&[Tool::Kwokctl], tools, progress).await?;
         self.clear(&tools[&Tool::Kwokctl], &lock).await?;
         let remove = std::fs::remove_dir_all(&self.folder);

@@ -138,6 +138,11 @@ fn clusters(data: &Path) -> PathBuf {
     data.join("clusters")
 }
 
+/// Where the lock of a cluster lies: not in its folder, which goes with it while others wait for the lock.
+fn lock_folder(data: &Path, provider: &str, name: &str) -> PathBuf {
+    clusters(data).join(".locks").join(format!("{provider}-{name}"))
+}
+
 /// Our folder for one cluster: kubeconfig, lock, and what the provider keeps.
 fn folder(data: &Path, provider: &str, name: &str) -> PathBuf {
     clusters(data).join(format!("{provider}-{name}"))
