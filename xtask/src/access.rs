@@ -60,9 +60,6 @@ async fn found_within(
     let Some((object, list)) = source(config) else {
         return Ok(port_forward(config, "`expose.via: none`".into()));
     };
-    if let (Via::Ingress, Some(host)) = (config.expose.via, &config.expose.host) {
-        return Ok(Address::Url(url(config, host)));
-    }
     let what = format!("an address in the status of {object}");
     let told = |lines: &[String]| session.report.waiting(lines);
     let found = client.wait_until(&object, &what, wait, &told, |live| announced(live, &object, list)).await;

@@ -9,8 +9,8 @@ use base64::prelude::BASE64_STANDARD;
 use cluster::Client;
 use cluster::apply::{Condition, Patching};
 use git_credentials::repository;
-use manifests::Object;
 use manifests::config::{SecretRef, Variant};
+use manifests::{Object, ObjectRef};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use stages::Inputs;
@@ -28,7 +28,7 @@ pub(crate) async fn create_cluster(session: &Session) -> Result<(), Failure> {
 }
 
 /// Does everything in `actions` that needs no cluster.
-pub(crate) fn on_this_machine(session: &Session, actions: &[Action]) -> Result<(), Failure> {
+pub(crate) async fn on_this_machine(session: &Session, actions: &[Action]) -> Result<(), Failure> {
     for action in actions {
         if let Action::InitRepository { url, folders } = action {
             let path = repository::local_path(url)
@@ -51,23 +51,29 @@ fn lock_beside(path: &Path) -> Result<File, Failure> {
     Ok(folder)
 }
 
-/// Does everything in `actions` that happens in the cluster.
+/// Does everything in `actions` that happens in the cluster. `written` hears of every object that was written,
+/// also where a later one fails.
 pub(crate) async fn in_cluster(
     session: &Session,
     client: &Client,
     actions: &[Action],
     force: bool,
+    written: &(dyn Fn(&ObjectRef) + Sync),
 ) -> Result<(), Failure> {
     let mut patches = Vec::new();
     for action in actions {
         match action {
-            Action::RemoveField { object, pointer, .. } => client.remove_field(object, pointer).await?,
+            Action::RemoveField { object, pointer, .. } => {
+                client.remove_field(object, pointer).await?;
+                written(object);
+            }
             Action::Apply(apply) => patches.push(patching(apply, force)?),
             Action::CreateCluster { .. } | Action::InitRepository { .. } => {}
         }
     }
     let (total, count) = (patches.len(), AtomicUsize::new(0));
-    let done = |object: &manifests::ObjectRef| {
+    let done = |object: &ObjectRef| {
+        written(object);
         let count = count.fetch_add(1, Ordering::Relaxed) + 1;
         session.report.applying(count, total, object);
     };

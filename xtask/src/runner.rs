@@ -1,5 +1,7 @@
 //! Runs stages one after the other: observe, plan, show, apply, verify.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cluster::provider::Provider;
@@ -14,9 +16,13 @@ use crate::failure::Failure;
 use crate::observe::Observer;
 use crate::report::{Outcome, Summary, count};
 use crate::session::{Effects, Session};
+use crate::tasks::plan::plans;
 
-/// How often a plan is made anew because somebody else changed an object meanwhile.
-const TRIES: usize = 8;
+/// How often a plan is applied before it counts as one that something undoes.
+const TRIES: usize = 3;
+/// How long to wait after somebody else changed an object between our reading and our writing; then longer.
+const FIRST_DELAY: Duration = Duration::from_millis(20);
+const LONGEST_DELAY: Duration = Duration::from_secs(1);
 
 /// How stages run.
 #[derive(Clone, Copy, Debug)]
@@ -124,29 +130,30 @@ impl Runner<'_> {
 
     /// Plans and applies until the plan is empty.
     async fn converge(&mut self, stage: &Stage) -> Result<Outcome, Failure> {
+        let deadline = Instant::now() + self.options.timeout;
         let mut outcome = Outcome::default();
         let mut plan = self.plan(stage).await?;
         outcome.notes.clone_from(&plan.notes);
-        for _ in 0..TRIES {
-            if plan.actions.is_empty() {
-                outcome.skipped = plan.skipped;
-                outcome.unchanged = plan.unchanged.saturating_sub(outcome.created + outcome.changed);
-                return Ok(outcome);
-            }
-            // What is in a cluster that has to be made or started is only known afterwards.
-            if plan.actions.iter().any(makes_cluster) {
-                plan.actions.retain(makes_cluster);
+        let (mut applied, mut delay) = (0, FIRST_DELAY);
+        while !plan.actions.is_empty() {
+            if applied == TRIES {
+                return Err(not_settled(&plan));
             }
             self.session.report.planned(stage, &plan);
-            match self.apply(&plan).await {
-                Ok(()) => tally(&plan, &mut outcome),
-                // Another run, or a controller, was faster: what is to be done is decided anew.
-                Err(Failure::Changed(_)) => {}
+            match self.apply(&plan, &mut outcome).await {
+                Ok(()) => applied += 1,
+                // Another run, or a controller, was faster: what is to be done is decided anew, a little later.
+                Err(Failure::Changed(_)) if Instant::now() < deadline => {
+                    tokio::time::sleep(jittered(delay)).await;
+                    delay = (delay * 2).min(LONGEST_DELAY);
+                }
                 Err(failure) => return Err(failure),
             }
             plan = self.plan(stage).await?;
         }
-        Err(not_settled(&plan))
+        outcome.skipped = plan.skipped;
+        outcome.unchanged = plan.unchanged.saturating_sub(outcome.created + outcome.changed);
+        Ok(outcome)
     }
 
     async fn plan(&mut self, stage: &Stage) -> Result<Plan, Failure> {
@@ -161,15 +168,29 @@ impl Runner<'_> {
         Ok((stage.plan)(self.inputs, observed)?)
     }
 
-    async fn apply(&mut self, plan: &Plan) -> Result<(), Failure> {
-        if plan.actions.iter().any(makes_cluster) {
+    /// Counts what was written, also where it ends early.
+    async fn apply(&mut self, plan: &Plan, outcome: &mut Outcome) -> Result<(), Failure> {
+        if plan.actions.iter().any(|action| matches!(action, Action::CreateCluster { .. })) {
             apply::create_cluster(self.session).await?;
             self.observer.reconnect().await?;
+            outcome.created += 1;
         }
-        apply::on_this_machine(self.session, &plan.actions)?;
+        apply::on_this_machine(self.session, &plan.actions).await?;
+        outcome.created +=
+            plan.actions.iter().filter(|action| matches!(action, Action::InitRepository { .. })).count();
         if plan.actions.iter().any(|action| !matches!(action, Action::InitRepository { .. })) {
             let client = self.observer.client()?;
-            apply::in_cluster(self.session, client, &plan.actions, self.options.force_conflicts).await?;
+            let new: BTreeSet<ObjectRef> = plan.actions.iter().filter_map(new_object).collect();
+            let (created, changed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let written = |object: &ObjectRef| {
+                let counter = if new.contains(object) { &created } else { &changed };
+                counter.fetch_add(1, Ordering::Relaxed);
+            };
+            let force = self.options.force_conflicts;
+            let result = apply::in_cluster(self.session, client, &plan.actions, force, &written).await;
+            outcome.created += created.into_inner();
+            outcome.changed += changed.into_inner();
+            result?;
         }
         self.observer.forget_nodes();
         Ok(())
@@ -189,7 +210,11 @@ impl Runner<'_> {
 
     /// Everything that ran is read back and planned once more; a plan that is not empty is a failure.
     async fn replan(&mut self, verify: &Stage, outcome: &mut Outcome) -> Result<(), Failure> {
-        for stage in self.stages.iter().filter(|stage| stage.name != verify.name) {
+        // Alone, it verifies everything.
+        let ran: Vec<&Stage> =
+            self.stages.iter().copied().filter(|stage| stage.name != verify.name).collect();
+        let stages = if ran.is_empty() { ::stages::ALL } else { &ran };
+        for stage in stages.iter().filter(|stage| stage.name != verify.name) {
             let plan = self.plan(stage).await?;
             if !plan.actions.is_empty() {
                 return Err(not_settled(&plan).in_stage(stage.name));
@@ -291,14 +316,19 @@ fn makes_cluster(action: &Action) -> bool {
     matches!(action, Action::CreateCluster { .. })
 }
 
-fn tally(plan: &Plan, outcome: &mut Outcome) {
-    for action in &plan.actions {
-        match action {
-            Action::Apply(apply) if apply.creates => outcome.created += 1,
-            Action::CreateCluster { .. } | Action::InitRepository { .. } => outcome.created += 1,
-            Action::Apply(_) | Action::RemoveField { .. } => outcome.changed += 1,
-        }
+fn new_object(action: &Action) -> Option<ObjectRef> {
+    match action {
+        Action::Apply(apply) if apply.creates => Some(apply.object.reference()),
+        _ => None,
     }
+}
+
+/// Between half and all of a delay, so that runs that met once don't meet again.
+fn jittered(delay: Duration) -> Duration {
+    let mut byte = [0];
+    // Without random numbers they may meet again, and try again.
+    let share = getrandom::fill(&mut byte).map_or(255, |()| u32::from(byte[0]));
+    delay / 2 + delay / 2 * share / 255
 }
 
 fn not_settled(plan: &Plan) -> Failure {

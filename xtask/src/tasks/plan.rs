@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use ::stages::select::Selection;
-use ::stages::{Plan, Stage};
+use ::stages::{Inputs, Plan, Stage};
 
 use super::block_on;
 use crate::args::{Global, Plan as Args};
@@ -23,7 +23,8 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     report.started(&title(&session), &stages);
     let changes = block_on(async {
         let mut changes = 0;
-        for (stage, plan) in plans(&session, &stages).await? {
+        let inputs = session.inputs(&stages, Effects::None).await?;
+        for (stage, plan) in plans(&session, &inputs, &stages).await? {
             report.plan_of(stage, &plan);
             changes += plan.actions.len();
         }
@@ -40,18 +41,18 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
 /// same plans that setup applies.
 pub(crate) async fn plans<'a>(
     session: &Session,
+    inputs: &Inputs,
     stages: &[&'a Stage],
 ) -> Result<Vec<(&'a Stage, Plan)>, Failure> {
-    let inputs = session.inputs(stages, Effects::None).await?;
     let mut observer = Observer::new(session);
     let mut assumed = Vec::new();
     let mut plans = Vec::new();
     for stage in stages {
         let mut observed =
-            observer.observe(stage, &inputs).await.map_err(|failure| failure.in_stage(stage.name))?;
+            observer.observe(stage, inputs).await.map_err(|failure| failure.in_stage(stage.name))?;
         observed.assume(&assumed);
         let plan =
-            (stage.plan)(&inputs, &observed).map_err(|error| Failure::from(error).in_stage(stage.name))?;
+            (stage.plan)(inputs, &observed).map_err(|error| Failure::from(error).in_stage(stage.name))?;
         assumed.extend(plan.objects().cloned());
         plans.push((*stage, plan));
     }

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::observe::Observer;
 use crate::report::{Report, wrap};
 use crate::runner::title;
-use crate::session::Session;
+use crate::session::{Effects, Session};
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
@@ -25,10 +25,11 @@ async fn status(session: &Session) -> Result<(), Failure> {
     let report = &session.report;
     let mut observer = Observer::new(session);
     let Some(client) = observer.reach().await?.cloned() else {
-        report.line("There is no cluster yet: cargo xtask setup");
+        report.line("There is no cluster yet, or it does not run: cargo xtask setup");
         return Ok(());
     };
-    for (stage, plan) in plans(session, ::stages::ALL).await? {
+    let inputs = session.inputs(::stages::ALL, Effects::None).await?;
+    for (stage, plan) in plans(session, &inputs, ::stages::ALL).await? {
         if report.is_json() {
             report.plan_of(stage, &plan);
             continue;
