@@ -43,6 +43,8 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
     if stages.iter().any(|stage| stage.facts.contains(&Fact::Password)) {
         apply::check_admin_password(&inputs)?;
     }
+    // Whatever can be known to be missing is told before the first effect.
+    plans(session, &inputs, stages).await?;
     let mut runner = Runner {
         session,
         inputs: &inputs,
@@ -139,6 +141,10 @@ impl Runner<'_> {
             if applied == TRIES {
                 return Err(not_settled(&plan));
             }
+            // What is in a cluster that has to be made or started is only known afterwards.
+            if plan.actions.iter().any(makes_cluster) {
+                plan.actions.retain(makes_cluster);
+            }
             self.session.report.planned(stage, &plan);
             match self.apply(&plan, &mut outcome).await {
                 Ok(()) => applied += 1,
@@ -170,10 +176,10 @@ impl Runner<'_> {
 
     /// Counts what was written, also where it ends early.
     async fn apply(&mut self, plan: &Plan, outcome: &mut Outcome) -> Result<(), Failure> {
-        if plan.actions.iter().any(|action| matches!(action, Action::CreateCluster { .. })) {
+        if plan.actions.iter().any(makes_cluster) {
             apply::create_cluster(self.session).await?;
-            self.observer.reconnect().await?;
             outcome.created += 1;
+            return self.observer.reconnect().await;
         }
         apply::on_this_machine(self.session, &plan.actions).await?;
         outcome.created +=
