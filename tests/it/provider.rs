@@ -28,6 +28,24 @@ fn a_stopped_cluster_is_started_again_and_nothing_in_it_changes() {
     audit.has_no_writes();
 }
 
+/// Its etcd asks nobody for a password.
+#[test]
+fn a_local_control_plane_listens_on_loopback_only() {
+    let Some(sandbox) = Sandbox::with_cluster(PROGRAM) else { return };
+    sandbox.run(&["cluster", "up"]).exits(0);
+    for (program, flag) in [
+        ("etcd", "--listen-client-urls=http://127.0.0.1:"),
+        ("etcd", "--listen-peer-urls=http://127.0.0.1:"),
+        (API_SERVER, "--bind-address=127.0.0.1"),
+        ("kube-controller-manager", "--bind-address=127.0.0.1"),
+        ("kube-scheduler", "--bind-address=127.0.0.1"),
+    ] {
+        let [process] = sandbox.processes(program)[..] else { panic!("one {program}") };
+        let line = std::fs::read_to_string(format!("/proc/{process}/cmdline")).expect("it runs");
+        assert!(line.contains(flag), "{program} without {flag}: {line}");
+    }
+}
+
 #[test]
 fn a_cluster_is_made_once_and_deleted_once() {
     let Some(sandbox) = Sandbox::with_cluster(PROGRAM) else { return };
