@@ -7,14 +7,17 @@ use serde_json::Value;
 use crate::object::{Object, ObjectRef};
 use crate::yaml;
 
+/// The first line of every file: what begins otherwise is not ours to overwrite or to delete.
+pub const HEADER: &str = "# Rendered by gitops-setup.";
+
 /// File names, relative to the output folder, and their contents. What several stages say of one object is put
-/// together into one file, in the folder of the first of them.
+/// together into one file, in the folder of the first of them. Secrets come without their data.
 pub fn files(stages: Vec<(&str, Vec<Object>)>) -> BTreeMap<String, String> {
     let mut merged: BTreeMap<ObjectRef, (&str, Value)> = BTreeMap::new();
     for (stage, objects) in stages {
         for object in objects {
             let entry = merged.entry(object.reference()).or_insert((stage, Value::Null));
-            merge(&mut entry.1, object.into());
+            merge(&mut entry.1, without_secrets(&object).into());
         }
     }
     let mut files = BTreeMap::new();
@@ -26,9 +29,17 @@ pub fn files(stages: Vec<(&str, Vec<Object>)>) -> BTreeMap<String, String> {
         let mut names =
             plainer.into_iter().chain([file_name(stage, &reference, Some(&group))]).chain(numbered);
         let name = names.find(|name| !files.contains_key(name)).expect("numbers don't run out");
-        files.insert(name, yaml::to_string(&value));
+        files.insert(name, format!("{HEADER}\n{}", yaml::to_string(&value)));
     }
     files
+}
+
+fn without_secrets(object: &Object) -> Object {
+    let shown = object.redacted();
+    match shown.kind() {
+        "Secret" => shown.without("data").without("stringData"),
+        _ => shown,
+    }
 }
 
 /// Lists are joined, as the lists of projects have to be.

@@ -55,11 +55,23 @@ impl fmt::Display for ObjectRef {
 
 /// A whole Kubernetes object as JSON. The four fields that name it are always there.
 ///
-/// `Debug` and `Serialize` show everything: an `Object` holds no secret that this tool was given (those are
-/// filled in on the way to the server, see `stages::Action`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A manifest of the user's, or a cluster, may hold a Secret: `Debug` hides its values. `Serialize` shows everything,
+/// because that is what goes to the server; what is shown to people goes through [`Object::redacted`].
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
 pub struct Object(Value);
+
+/// What stands for a value of a Secret wherever an object is shown.
+pub const HIDDEN: &str = "(hidden)";
+
+/// Where `kubectl apply` keeps a copy of the whole object.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Object").field(&self.redacted().0).finish()
+    }
+}
 
 /// Why a JSON value is no Kubernetes object.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -127,6 +139,26 @@ impl Object {
     pub fn with_namespace(mut self, namespace: &str) -> Self {
         self.0["metadata"]["namespace"] = namespace.into();
         self
+    }
+
+    /// The same object without what must not be shown: the values of a Secret, and the copy of them that `kubectl
+    /// apply` keeps. Any other object is as it was.
+    pub fn redacted(&self) -> Self {
+        let mut object = self.clone();
+        if object.kind() != "Secret" {
+            return object;
+        }
+        for field in ["/data", "/stringData"] {
+            match object.get_mut(field) {
+                Some(Value::Object(data)) => data.values_mut().for_each(|value| *value = HIDDEN.into()),
+                Some(Value::Null) | None => {}
+                Some(other) => *other = HIDDEN.into(),
+            }
+        }
+        if let Some(Value::Object(annotations)) = object.get_mut("/metadata/annotations") {
+            annotations.remove(LAST_APPLIED);
+        }
+        object
     }
 
     fn metadata_map(&mut self, field: &str) -> &mut Map<String, Value> {
@@ -210,6 +242,26 @@ mod tests {
         assert!(
             missing(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": ""}})).contains("name")
         );
+    }
+
+    #[test]
+    fn values_of_a_secret_are_not_shown() {
+        let fields = |reference: &ObjectRef| {
+            Object::new(reference)
+                .with("data", json!({"password": "cGxhbnRlZA=="}))
+                .with("stringData", json!({"token": "planted"}))
+                .with_annotation(LAST_APPLIED, "planted")
+                .with_annotation("kept", "yes")
+        };
+        let secret = fields(&ObjectRef::namespaced("v1", "Secret", "argocd", "argocd-secret"));
+        let shown = format!("{secret:?}{:#?}{}", secret, secret.redacted().as_value());
+        assert!(shown.contains("password") && shown.contains("token") && shown.contains(HIDDEN), "{shown}");
+        assert!(!shown.contains("planted") && !shown.contains("cGxhbnRlZA=="), "{shown}");
+        assert_eq!(secret.redacted().annotation("kept"), Some("yes"));
+        assert_eq!(secret.clone().with("data", "planted").redacted().text("/data"), HIDDEN);
+        assert_eq!(secret.get("/stringData/token"), Some(&json!("planted")), "to the server it goes as it is");
+        let map = fields(&ObjectRef::namespaced("v1", "ConfigMap", "argocd", "argocd-cm"));
+        assert_eq!(map.redacted(), map);
     }
 
     #[test]

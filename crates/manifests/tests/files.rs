@@ -77,3 +77,26 @@ fn a_file_reads_back_as_the_same_object() {
     let files = files::files(vec![("stage", vec![object.clone()])]);
     assert_eq!(read(&files, "stage/configmap-odd.yaml"), object);
 }
+
+#[test]
+fn secrets_are_written_without_their_data() {
+    let secret = Object::new(&ObjectRef::namespaced("v1", "Secret", "a", "x"))
+        .with("type", "Opaque")
+        .with("data", json!({"password": "cGxhbnRlZA=="}))
+        .with("stringData", json!({"token": "planted"}))
+        .with_annotation("kubectl.kubernetes.io/last-applied-configuration", "planted");
+    let files = files::files(vec![("stage", vec![secret])]);
+    let text = &files["stage/secret-x.yaml"];
+    assert!(text.contains("Opaque"), "{text}");
+    for gone in ["planted", "cGxhbnRlZA==", "(hidden)", "data:", "stringData", "last-applied"] {
+        assert!(!text.contains(gone), "{gone}: {text}");
+    }
+}
+
+#[test]
+fn every_file_begins_by_telling_whose_it_is() {
+    let files = files::files(vec![("stage", vec![map("a", "one"), map("b", "one")])]);
+    for text in files.values() {
+        assert_eq!(text.lines().next(), Some("# Rendered by gitops-setup."), "{text}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use manifests::config::SecretRef;
 use manifests::{Object, ObjectRef};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::diff::Change;
 use crate::observed::Observed;
@@ -51,7 +51,8 @@ impl Plan {
     }
 }
 
-/// One effect. Holds secrets by reference only, so that it can be printed and kept.
+/// One effect. What this tool is given in secret it holds by reference only, and what a manifest holds in Secrets it
+/// doesn't show, so that it can be printed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
@@ -84,7 +85,8 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Apply {
-    /// The fields to apply, all that the manager wants to own.
+    /// The fields to apply, all that the manager wants to own. Shown without the values of Secrets.
+    #[serde(serialize_with = "redacted")]
     pub object: Object,
     /// Field manager.
     pub manager: String,
@@ -99,6 +101,10 @@ pub struct Apply {
     pub changes: Vec<Change>,
     /// The object is not there yet.
     pub creates: bool,
+}
+
+fn redacted<S: Serializer>(object: &Object, serializer: S) -> Result<S::Ok, S::Error> {
+    object.redacted().serialize(serializer)
 }
 
 /// What must hold when the server applies. Anything else is a conflict: observe and plan again.

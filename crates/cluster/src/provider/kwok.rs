@@ -57,21 +57,27 @@ impl Kwok {
         Access { kubeconfig: Some(self.folder.join("kubeconfig")), context: format!("kwok-{}", self.name) }
     }
 
+    /// A cluster that somebody is still making is not running yet, although its API server may answer: it refuses
+    /// what its parts are not ready for.
     pub(super) async fn state(&self) -> Result<State, ClusterError> {
         if !self.folder.join("kubeconfig").exists() {
             return Ok(State::Absent);
         }
-        let answers = match self.access().connect().await {
+        let running = self.complete().exists() && self.answers().await;
+        Ok(if running { State::Running } else { State::Stopped })
+    }
+
+    async fn answers(&self) -> bool {
+        match self.access().connect().await {
             Ok(client) => client.with_patience(ANSWER).version().await.is_ok(),
             Err(_) => false,
-        };
-        Ok(if answers { State::Running } else { State::Stopped })
+        }
     }
 
     pub(super) async fn up(&self, context: &ToolContext, progress: &Progress) -> Result<(), ClusterError> {
         let lock = lock(&self.locks, progress).await?;
         crate::dirs::create(&self.folder)?;
-        if self.state().await? == State::Running {
+        if self.answers().await {
             // The run that made it may have been killed before it could say so.
             return self.mark_complete();
         }
@@ -85,7 +91,7 @@ impl Kwok {
         let ports = lock_in(&context.cache.join("ports"), "choosing ports", progress).await.ok();
         run(create, &lock, self.logs()).await?;
         drop(ports);
-        if self.state().await? != State::Running {
+        if !self.answers().await {
             return Err(ClusterError::Precondition {
                 what: format!("kwok cluster {} was started, but its API server does not answer", self.name),
                 next: format!("see {}", self.logs().unwrap_or_default().join("kube-apiserver.log").display()),

@@ -284,6 +284,20 @@ fn a_secret_in_the_cluster_is_in_no_plan() {
 }
 
 #[test]
+fn a_secret_in_the_manifest_is_in_no_plan() {
+    let mut inputs = configured(|_| {});
+    let planted = Object::new(&ObjectRef::namespaced("v1", "Secret", "argocd", "webhook"))
+        .with("data", json!({"github": "cGxhbnRlZA=="}))
+        .with("stringData", json!({"gitlab": "planted"}));
+    inputs.install.as_mut().expect("a manifest").objects.push(planted);
+    let plan = plan("install-argocd", &inputs, &running(KUBERNETES_1_36)).unwrap();
+    for text in [format!("{plan:?}"), serde_json::to_string(&plan).unwrap(), format!("{inputs:?}")] {
+        assert!(text.contains("gitlab") && text.contains("(hidden)"));
+        assert!(!text.contains("planted") && !text.contains("cGxhbnRlZA=="));
+    }
+}
+
+#[test]
 fn a_precondition_is_part_of_the_plan() {
     let inputs = configured(|_| {});
     let (plans, _) = plan_all(&inputs, running(KUBERNETES_1_36)).unwrap();
