@@ -50,7 +50,7 @@ impl Kwok {
 
     /// Where requests to the API server are logged, one JSON event a line.
     pub fn audit_log(&self) -> PathBuf {
-        self.work_dir().join("clusters").join(&self.name).join("logs/audit.log")
+        self.control_plane().join("logs/audit.log")
     }
 
     pub(super) fn access(&self) -> Access {
@@ -138,8 +138,11 @@ impl Kwok {
             return Ok(false);
         }
         let lock = lock(&self.locks, progress).await?;
-        let tools = resolve(&[Tool::Kwokctl], tools, progress).await?;
-        self.clear(&tools[&Tool::Kwokctl], &lock).await?;
+        // What was cut off before kwokctl was even there needs none to go away.
+        if self.control_plane().exists() {
+            let tools = resolve(&[Tool::Kwokctl], tools, progress).await?;
+            self.clear(&tools[&Tool::Kwokctl], &lock).await?;
+        }
         let remove = std::fs::remove_dir_all(&self.folder);
         remove.map_err(|source| ClusterError::File { path: self.folder.clone(), source })?;
         Ok(true)
@@ -155,7 +158,7 @@ impl Kwok {
                 _ => {}
             }
         }
-        if !self.work_dir().join("clusters").join(&self.name).exists() {
+        if !self.control_plane().exists() {
             return Ok(());
         }
         let mut delete = self.kwokctl(kwokctl, &["delete", "cluster"]);
@@ -178,7 +181,12 @@ impl Kwok {
         self.folder.join("kwok")
     }
 
+    /// What kwokctl keeps of the cluster.
+    fn control_plane(&self) -> PathBuf {
+        self.work_dir().join("clusters").join(&self.name)
+    }
+
     fn logs(&self) -> Option<PathBuf> {
-        Some(self.work_dir().join("clusters").join(&self.name).join("logs"))
+        Some(self.control_plane().join("logs"))
     }
 }
