@@ -259,7 +259,11 @@ mod tests {
         assert!(!shown.contains("planted") && !shown.contains("cGxhbnRlZA=="), "{shown}");
         assert_eq!(secret.redacted().annotation("kept"), Some("yes"));
         assert_eq!(secret.clone().with("data", "planted").redacted().text("/data"), HIDDEN);
-        assert_eq!(secret.get("/stringData/token"), Some(&json!("planted")), "to the server it goes as it is");
+        assert_eq!(
+            secret.get("/stringData/token"),
+            Some(&json!("planted")),
+            "to the server it goes as it is"
+        );
         let map = fields(&ObjectRef::namespaced("v1", "ConfigMap", "argocd", "argocd-cm"));
         assert_eq!(map.redacted(), map);
     }

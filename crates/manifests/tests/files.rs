@@ -88,7 +88,7 @@ fn secrets_are_written_without_their_data() {
     let files = files::files(vec![("stage", vec![secret])]);
     let text = &files["stage/secret-x.yaml"];
     assert!(text.contains("Opaque"), "{text}");
-    for gone in ["planted", "cGxhbnRlZA==", "(hidden)", "data:", "stringData", "last-applied"] {
+    for gone in ["planted", "cGxhbnRlZA==", "(hidden)", "\ndata:", "stringData", "last-applied"] {
         assert!(!text.contains(gone), "{gone}: {text}");
     }
 }

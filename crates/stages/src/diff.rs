@@ -11,6 +11,7 @@ use std::fmt;
 
 use managers::{ListKind, Managers};
 use manifests::Object;
+use manifests::object::HIDDEN;
 use path::Path;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -201,7 +202,7 @@ impl Diff<'_> {
 
     fn push(&mut self, from: Option<&Value>, to: Option<&Value>, path: &Path) {
         let hide = self.hide && path.may_be_secret();
-        let show = |value: &Value| if hide { Value::from("(hidden)") } else { value.clone() };
+        let show = |value: &Value| if hide { Value::from(HIDDEN) } else { value.clone() };
         self.found.push(Change {
             path: path.shown().to_owned(),
             from: from.map(show),
