@@ -10,7 +10,7 @@ use cluster::provider::Kwok;
 use regex_lite::Regex;
 
 use crate::slots::Slot;
-use crate::{Api, Audit, Outcome, Running, skipped, tools_at_hand};
+use crate::{Api, Audit, Outcome, Running, tools_at_hand};
 
 /// Variables of the environment that reach the program: none that would configure it, but where programs,
 /// folders and the network are.
