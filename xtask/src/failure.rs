@@ -8,7 +8,7 @@ use git_credentials::repository::RepositoryError;
 use manifests::argocd::install::InstallError;
 use manifests::config::ConfigErrors;
 use stages::PlanError;
-use stages::select::UnknownStage;
+use stages::select::{SelectionError, UnknownStage};
 
 /// Why a command ends without having done what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,12 @@ impl From<ConfigErrors> for Failure {
 
 impl From<UnknownStage> for Failure {
     fn from(error: UnknownStage) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<SelectionError> for Failure {
+    fn from(error: SelectionError) -> Self {
         Self::Usage(error.to_string())
     }
 }

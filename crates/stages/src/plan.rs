@@ -17,6 +17,9 @@ pub struct Plan {
     /// What a reader should know.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What this stage would have to make sure of and can't.
+    #[serde(rename = "notVerified", skip_serializing_if = "Vec::is_empty")]
+    pub not_verified: Vec<String>,
     /// Why there is nothing to do at all, where the configuration asks for nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,

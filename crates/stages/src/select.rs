@@ -21,6 +21,17 @@ pub struct UnknownStage {
     pub name: String,
 }
 
+/// Why no stages can be chosen.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SelectionError {
+    /// A name that no stage has.
+    #[error(transparent)]
+    Unknown(#[from] UnknownStage),
+    /// Every stage is left out.
+    #[error("no stage is left to run: `--from`, `--only` and `--skip` together leave every stage out")]
+    Empty,
+}
+
 fn names() -> String {
     ALL.iter().map(|stage| stage.name).collect::<Vec<_>>().join(", ")
 }
@@ -39,7 +50,7 @@ pub fn find(name: &str) -> Result<&'static Stage, UnknownStage> {
 impl Selection {
     /// The stages that run, in the order of the list. What a stage needs from one that doesn't run is checked
     /// against the cluster when it is planned.
-    pub fn stages(&self) -> Result<Vec<&'static Stage>, UnknownStage> {
+    pub fn stages(&self) -> Result<Vec<&'static Stage>, SelectionError> {
         for name in self.only.iter().chain(&self.skip).chain(&self.from) {
             find(name)?;
         }
@@ -48,7 +59,8 @@ impl Selection {
             (self.only.is_empty() || self.only.iter().any(|name| name == stage.name))
                 && !self.skip.iter().any(|name| name == stage.name)
         };
-        Ok(ALL[start..].iter().copied().filter(|stage| chosen(stage)).collect())
+        let stages: Vec<_> = ALL[start..].iter().copied().filter(|stage| chosen(stage)).collect();
+        if stages.is_empty() { Err(SelectionError::Empty) } else { Ok(stages) }
     }
 }
 

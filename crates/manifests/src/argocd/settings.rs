@@ -8,7 +8,6 @@
 use serde_json::{Value, json};
 
 use super::names;
-use crate::MANAGER;
 use crate::config::{ArgoCd, TlsTermination};
 use crate::object::Object;
 
@@ -85,9 +84,4 @@ fn flags(argocd: &ArgoCd) -> Vec<String> {
         flags.extend(["--rootpath".to_owned(), path.to_owned()]);
     }
     flags
-}
-
-/// The name of the manager that owns a setting.
-pub fn manager(stage: &str) -> String {
-    format!("{MANAGER}-{stage}")
 }

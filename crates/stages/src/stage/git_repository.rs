@@ -23,8 +23,8 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
         return Ok(Plan::skipped("no environment is configured"));
     }
     let Some(repository) = &observed.repository else {
-        let note = format!("not verified: {url} (only local repositories, file://…, are looked into)");
-        return Ok(Plan::default().with_note(note));
+        let gap = format!("{url} (only local repositories, file://…, are looked into)");
+        return Ok(Plan { not_verified: vec![gap], ..Plan::default() });
     };
     let missing: Vec<String> =
         folders.into_iter().filter(|folder| !repository.folders.contains(folder)).collect();

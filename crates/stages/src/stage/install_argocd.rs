@@ -137,29 +137,43 @@ fn refuse_helm(inputs: &Inputs, observed: &Observed) -> Result<(), PlanError> {
 /// The guide patches the server's `command`; since 2.7 the container has `args`, and a leftover command makes it
 /// crash when it is upgraded (argo-cd issue 13430).
 fn leftover_command(desired: &Object, observed: &Observed) -> Option<Action> {
-    const COMMAND: &str = "/spec/template/spec/containers/0/command";
-    if desired.name() != names::SERVER || desired.kind() != "Deployment" || desired.get(COMMAND).is_some() {
+    if desired.name() != names::SERVER || desired.kind() != "Deployment" {
+        return None;
+    }
+    let command = |object: &Object| {
+        let pointer = format!("{}/command", server_container(object)?);
+        object.get(&pointer).is_some().then_some(pointer)
+    };
+    if command(desired).is_some() {
         return None;
     }
     let live = observed.object(&desired.reference())?;
-    live.get(COMMAND)?;
+    let pointer = command(live)?;
     // One that this stage applied itself, and nobody changed, goes with the apply.
-    let goes = |change: &Change| {
-        change.path.ends_with("].command") && change.to.is_none() && change.owners.is_empty()
-    };
+    let path = format!("containers[{}].command", names::SERVER);
+    let goes =
+        |change: &Change| change.path.ends_with(&path) && change.to.is_none() && change.owners.is_empty();
     if diff::changes(desired, live, manifests::MANAGER).iter().any(goes) {
         return None;
     }
     Some(Action::RemoveField {
         object: desired.reference(),
-        pointer: COMMAND.into(),
+        pointer,
         why: "a command patched in by hand would start the server with flags it no longer has".into(),
     })
 }
 
+/// JSON pointer to the server's own container in its Deployment: a sidecar may come before it.
+fn server_container(deployment: &Object) -> Option<String> {
+    const CONTAINERS: &str = "/spec/template/spec/containers";
+    let index =
+        deployment.list(CONTAINERS).iter().position(|container| container["name"] == names::SERVER)?;
+    Some(format!("{CONTAINERS}/{index}"))
+}
+
 fn upgrade_note(inputs: &Inputs, observed: &Observed) -> Option<String> {
     let live = observed.object(&names::server_deployment(inputs.argocd_namespace()))?;
-    let image = live.text("/spec/template/spec/containers/0/image");
+    let image = live.text(&format!("{}/image", server_container(live)?));
     let (_, tag) = image.split('@').next()?.rsplit('/').next()?.split_once(':')?;
     let version = &inputs.config.argocd.version;
     (tag != version.to_string()).then(|| format!("replaces Argo CD {tag} by {version}"))

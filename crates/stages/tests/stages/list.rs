@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use insta::assert_snapshot;
 use stages::ALL;
-use stages::select::{Selection, find};
+use stages::select::{Selection, SelectionError, UnknownStage, find};
 
 fn names(selection: Selection) -> Vec<&'static str> {
     selection.stages().map(|stages| stages.iter().map(|stage| stage.name).collect()).unwrap_or_default()
@@ -81,8 +81,22 @@ fn skip_leaves_out() {
 
 #[test]
 fn what_is_chosen_and_left_out_is_left_out() {
-    let both = texts(&["verify"]);
-    assert_eq!(names(Selection { only: both.clone(), skip: both, ..Selection::default() }), [""; 0]);
+    let selection =
+        Selection { only: texts(&["cluster", "verify"]), skip: texts(&["verify"]), ..Selection::default() };
+    assert_eq!(names(selection), ["cluster"]);
+}
+
+#[test]
+fn a_choice_of_nothing_is_refused() {
+    let one = || texts(&["expose"]);
+    for selection in [
+        Selection { only: one(), skip: one(), ..Selection::default() },
+        Selection { from: Some("environments".into()), only: texts(&["cluster"]), ..Selection::default() },
+    ] {
+        let error = selection.stages().unwrap_err();
+        assert_eq!(error, SelectionError::Empty);
+        assert!(error.to_string().contains("no stage is left"), "{error}");
+    }
 }
 
 #[test]
@@ -93,7 +107,8 @@ fn an_unknown_name_anywhere_is_refused() {
         Selection { only: unknown(), ..Selection::default() },
         Selection { skip: unknown(), ..Selection::default() },
     ] {
-        assert_eq!(selection.stages().unwrap_err().name, "nonsense");
+        let unknown = UnknownStage { name: "nonsense".into() };
+        assert_eq!(selection.stages().unwrap_err(), SelectionError::Unknown(unknown));
     }
 }
 

@@ -215,11 +215,12 @@ fn a_repository_gets_the_folders_that_it_lacks() {
     assert_eq!(actions(observed(true, &["prod", "docs"])), init(&["dev", "seldon-logs"]));
     assert_eq!(actions(observed(true, &["dev", "prod", "seldon-logs"])), []);
     let remote = plan("git-repository", &configured(|_| {}), &Observed::default()).unwrap();
-    assert!(
-        remote.notes[0].starts_with("not verified: https://github.com/acme/gitops"),
-        "{:?}",
-        remote.notes
-    );
+    assert_eq!(remote.notes, [""; 0]);
+    let shown = serde_json::to_value(&remote).unwrap();
+    let gap = shown["notVerified"][0].as_str().unwrap();
+    assert!(gap.starts_with("https://github.com/acme/gitops"), "{gap}");
+    let local = plan("git-repository", &inputs, &observed(false, &[])).unwrap();
+    assert_eq!(serde_json::to_value(&local).unwrap().get("notVerified"), None);
 }
 
 #[test]
@@ -245,6 +246,33 @@ fn an_argocd_of_helm_is_refused() {
     Deployment/argocd-server in argocd belongs to Helm release acme-argocd: Helm and this tool would undo each other
       keep Helm's Argo CD and configure it: set `argocd.manifest: existing`
     ");
+}
+
+#[test]
+fn a_sidecar_before_the_server_is_not_taken_for_it() {
+    let inputs = configured(|_| {});
+    let mut live = server(&inputs);
+    let container = live.list("/spec/template/spec/containers")[0].clone();
+    let planned = |live: Object| {
+        let plan = plan("install-argocd", &inputs, &with(running(KUBERNETES_1_36), live)).unwrap();
+        let pointers: Vec<_> = plan
+            .actions
+            .into_iter()
+            .filter_map(|action| match action {
+                Action::RemoveField { pointer, .. } => Some(pointer),
+                _ => None,
+            })
+            .collect();
+        (pointers, plan.notes)
+    };
+    let sidecar = json!({"name": "proxy", "image": "acme/proxy:v1", "command": ["proxy"]});
+    live = set(live, "/spec/template/spec", "containers", json!([sidecar, container]));
+    assert_eq!(planned(live.clone()), (vec![], vec![]));
+    live = set(live, "/spec/template/spec/containers/1", "command", json!(["argocd-server"]));
+    live = set(live, "/spec/template/spec/containers/1", "image", json!("quay.io/argoproj/argocd:v2.6.7"));
+    let (pointers, notes) = planned(live);
+    assert_eq!(pointers, ["/spec/template/spec/containers/1/command"]);
+    assert!(notes[0].starts_with("replaces Argo CD v2.6.7 by "), "{notes:?}");
 }
 
 #[test]
