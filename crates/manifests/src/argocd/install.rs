@@ -1,5 +1,7 @@
 //! The objects of an Argo CD manifest, made fit for a namespace and for server-side apply.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::settings;
@@ -43,6 +45,8 @@ pub enum InstallError {
 /// - image tags are those of the release: some tags shipped another one (2.1.0 core `latest`, 2.14.0 a release
 ///   candidate, 3.0.10 the release before);
 /// - every port names its protocol, which older servers' server-side apply asks for;
+/// - Secrets have `data` only: `stringData` is never read back, so applying it would never settle;
+/// - settings of the server that stages of their own set are left out, or two stages would fight over them;
 /// - before 2.1, TLS termination and root path are flags of the server's command.
 ///
 /// `published` says that the content is known to be of `argocd.version`; otherwise the images must agree.
@@ -57,9 +61,12 @@ pub fn prepare(manifest: Vec<Object>, argocd: &ArgoCd, published: bool) -> Resul
         place(object, &argocd.namespace);
         set_image_tags(object, &argocd.version, published, &mut notes)?;
         name_protocols(object);
+        encode_string_data(object);
         *object = object.clone().without("status").with_label("app.kubernetes.io/managed-by", MANAGER);
     }
-    if !argocd.version.has_cmd_params() {
+    if argocd.version.has_cmd_params() {
+        notes.extend(objects.iter_mut().flat_map(settings::leave_out));
+    } else {
         settings::add_flags(&mut objects, argocd);
     }
     notes.dedup();
@@ -157,6 +164,23 @@ fn name_protocols(object: &mut Object) {
     }
 }
 
+/// What the server does with `stringData`: it goes into `data`, over what is there.
+fn encode_string_data(object: &mut Object) {
+    if object.kind() != "Secret" {
+        return;
+    }
+    let Some(Value::Object(plain)) = object.get("/stringData").cloned() else { return };
+    // What is no text the server refuses, and says so better than we could.
+    if !plain.values().all(Value::is_string) {
+        return;
+    }
+    let mut data = object.get("/data").and_then(Value::as_object).cloned().unwrap_or_default();
+    for (key, value) in plain {
+        data.insert(key, STANDARD.encode(value.as_str().unwrap_or_default()).into());
+    }
+    *object = object.clone().without("stringData").with("data", data);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +235,43 @@ spec: {ports: [{port: 80}]}
         );
         let error = prepare(objects, &argocd("v3.0.10"), false).unwrap_err();
         assert!(error.to_string().contains("is of Argo CD v3.0.9"), "{error}");
+    }
+
+    #[test]
+    fn plain_texts_of_a_secret_become_data() {
+        let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {a: b25l, b: dHdv}\n\
+            stringData: {b: three, c: ''}\n";
+        let objects = yaml::parse_objects(&format!("{SMALL}{secret}")).unwrap();
+        let install = prepare(objects, &argocd("v3.0.9"), true).unwrap();
+        let secret = install.objects.iter().find(|object| object.kind() == "Secret").unwrap();
+        assert_eq!(secret.get("/stringData"), None);
+        assert_eq!(secret.get("/data"), Some(&json!({"a": "b25l", "b": "dGhyZWU=", "c": ""})));
+    }
+
+    #[test]
+    fn settings_with_stages_of_their_own_are_left_out() {
+        let prepared = |data: &str| {
+            let map = format!(
+                "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: argocd-cmd-params-cm}}\ndata: {data}\n"
+            );
+            let objects = yaml::parse_objects(&format!("{SMALL}{map}")).unwrap();
+            let install = prepare(objects, &argocd("v3.0.9"), true).unwrap();
+            let map = install.objects.iter().find(|object| object.kind() == "ConfigMap").unwrap();
+            (map.get("/data").cloned(), install.notes)
+        };
+        let (data, notes) =
+            prepared("{server.insecure: 'true', server.rootpath: /x, server.log.level: debug}");
+        assert_eq!(data, Some(json!({"server.log.level": "debug"})));
+        assert_eq!(
+            notes,
+            [
+                "server.insecure of the manifest's argocd-cmd-params-cm is left out: it is set by \
+                 `argocd.tlsTermination`",
+                "server.rootpath of the manifest's argocd-cmd-params-cm is left out: it is set by `argocd.rootPath`",
+            ]
+        );
+        assert_eq!(prepared("{server.insecure: 'true'}").0, None, "what is empty would still be owned");
+        assert_eq!(prepared("{a: b}"), (Some(json!({"a": "b"})), vec![]));
     }
 
     #[test]

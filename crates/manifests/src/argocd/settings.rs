@@ -50,6 +50,22 @@ impl Setting {
     }
 }
 
+/// Takes the settings out of the manifest's own ConfigMap, and says so.
+pub(super) fn leave_out(object: &mut Object) -> Vec<String> {
+    if object.kind() != "ConfigMap" || object.name() != names::CMD_PARAMS {
+        return Vec::new();
+    }
+    let Some(Value::Object(data)) = object.get_mut("/data") else { return Vec::new() };
+    let settings = [("server.insecure", "argocd.tlsTermination"), ("server.rootpath", "argocd.rootPath")];
+    let found: Vec<_> = settings.into_iter().filter(|(key, _)| data.remove(*key).is_some()).collect();
+    if !found.is_empty() && data.is_empty() {
+        *object = object.clone().without("data");
+    }
+    let note =
+        |(key, by)| format!("{key} of the manifest's {} is left out: it is set by `{by}`", names::CMD_PARAMS);
+    found.into_iter().map(note).collect()
+}
+
 /// Adds the flags to the server's command, for releases before 2.1. Flags that are there are replaced.
 pub(super) fn add_flags(objects: &mut [Object], argocd: &ArgoCd) {
     let Some(server) =
