@@ -116,6 +116,9 @@ impl Runner<'_> {
             return Ok(outcome);
         }
         if stage.name == "cluster" {
+            // Another run may have added them since they were counted.
+            self.observer.forget_nodes();
+            self.observer.reach().await?;
             outcome.result = Some(self.describe_cluster(&outcome)?);
         }
         if stage.name == "verify" {

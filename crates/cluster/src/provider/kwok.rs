@@ -1,16 +1,29 @@
 //! A local control plane by kwokctl: real etcd, kube-apiserver, kube-controller-manager and kube-scheduler as
 //! processes of this machine, and nodes that are only simulated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::program::{command, lock, lock_in, run};
+use serde_json::{Value, json};
+
+use super::program::{command, lock, run};
 use super::{Access, State, folder, lock_folder};
 use crate::error::ClusterError;
 use crate::tools::{Progress, Resolved, Tool, ToolContext, resolve};
 
+/// Options of kwokctl that are ports.
+const PORTS: [&str; 6] = [
+    "etcdPort",
+    "etcdPeerPort",
+    "kubeApiserverPort",
+    "kubeControllerManagerPort",
+    "kubeSchedulerPort",
+    "kwokControllerPort",
+];
 const TOOLS: [Tool; 6] = [
     Tool::Kwokctl,
     Tool::Kwok,
@@ -27,9 +40,6 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// Without a default route the API server finds no address of its own; its log must not fill the disk.
 const API_SERVER: [&str; 3] =
     ["advertise-address=127.0.0.1", "audit-log-maxsize=20", "audit-log-maxbackup=1"];
-
-/// By default kwokctl listens on every address, with an etcd that asks nobody for a password.
-const OPTIONS: &str = r#"{"apiVersion":"config.kwok.x-k8s.io/v1alpha1","kind":"KwokctlConfiguration","options":{"bindAddress":"127.0.0.1"}}"#;
 
 /// Who asked for what, without bodies: it proves what a run wrote, and keeps no secret.
 const AUDIT_POLICY: &str = r#"{"apiVersion":"audit.k8s.io/v1","kind":"Policy","omitStages":["RequestReceived"],"rules":[{"level":"None","userGroups":["system:nodes","system:serviceaccounts"]},{"level":"None","users":["system:apiserver","system:kube-controller-manager","system:kube-scheduler"]},{"level":"Metadata"}]}"#;
@@ -86,11 +96,7 @@ impl Kwok {
             self.clear(&tools[&Tool::Kwokctl], &lock).await?;
         }
         let create = self.create_command(&tools)?;
-        // kwokctl takes the first free ports, and another one starting at the same time would take the same. A
-        // cache that can't be written is no reason to stop.
-        let ports = lock_in(&context.cache.join("ports"), "choosing ports", progress).await.ok();
         run(create, &lock, self.logs()).await?;
-        drop(ports);
         if !self.answers().await {
             return Err(ClusterError::Precondition {
                 what: format!("kwok cluster {} was started, but its API server does not answer", self.name),
@@ -110,7 +116,7 @@ impl Kwok {
         std::fs::write(&policy, AUDIT_POLICY)
             .map_err(|source| ClusterError::File { path: policy.clone(), source })?;
         let options = self.folder.join("kwokctl.json");
-        std::fs::write(&options, OPTIONS)
+        std::fs::write(&options, new_options()?.to_string())
             .map_err(|source| ClusterError::File { path: options.clone(), source })?;
         let mut create = self.kwokctl(&tools[&Tool::Kwokctl], &["create", "cluster"]);
         create.arg("--config").arg(&options);
@@ -189,4 +195,40 @@ impl Kwok {
     fn logs(&self) -> Option<PathBuf> {
         Some(self.control_plane().join("logs"))
     }
+}
+
+/// Options of a new cluster; one that is there keeps its own. By default kwokctl listens on every address, with
+/// an etcd that asks nobody for a password, and on the first ports that are free, which two clusters made at once
+/// would share, and which a stopped one may find taken.
+fn new_options() -> Result<Value, ClusterError> {
+    let ports = free_ports(PORTS.len())?;
+    let mut options = json!({ "bindAddress": "127.0.0.1" });
+    for (name, port) in PORTS.iter().zip(ports) {
+        options[*name] = port.into();
+    }
+    Ok(json!({
+        "apiVersion": "config.kwok.x-k8s.io/v1alpha1", "kind": "KwokctlConfiguration", "options": options,
+    }))
+}
+
+/// Ports of this machine that nobody listens on, chosen at random below those that the system gives to outgoing
+/// connections.
+fn free_ports(count: usize) -> Result<BTreeSet<u16>, ClusterError> {
+    const RANGE: std::ops::Range<u64> = 20_000..32_000;
+    const TRIES: usize = 1000;
+    let mut ports = BTreeSet::new();
+    for _ in 0..TRIES {
+        let number = RandomState::new().build_hasher().finish();
+        let port = (RANGE.start + number % (RANGE.end - RANGE.start)) as u16;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            ports.insert(port);
+        }
+        if ports.len() == count {
+            return Ok(ports);
+        }
+    }
+    Err(ClusterError::Precondition {
+        what: format!("there are no {count} free ports between {} and {}", RANGE.start, RANGE.end),
+        next: "see what listens there: ss -ltn".into(),
+    })
 }

@@ -87,11 +87,6 @@ fn last_lines(text: &str) -> String {
 
 /// Takes the lock of a cluster, waiting for whoever holds it.
 pub(super) async fn lock(folder: &Path, progress: &Progress) -> Result<File, ClusterError> {
-    lock_in(folder, "working on the same cluster", progress).await
-}
-
-/// Takes the lock in a folder, waiting for whoever holds it; `what` says what that is about.
-pub(super) async fn lock_in(folder: &Path, what: &str, progress: &Progress) -> Result<File, ClusterError> {
     crate::dirs::create(folder)?;
     let path = folder.join("lock");
     let error = |source| ClusterError::File { path: path.clone(), source };
@@ -102,7 +97,7 @@ pub(super) async fn lock_in(folder: &Path, what: &str, progress: &Progress) -> R
         Err(std::fs::TryLockError::WouldBlock) => {}
         Err(std::fs::TryLockError::Error(source)) => return Err(error(source)),
     }
-    progress.tell(Event::Waiting { what: what.into(), lock: path.clone() });
+    progress.tell(Event::Waiting { what: "working on the same cluster".into(), lock: path.clone() });
     tokio::task::spawn_blocking(move || file.lock().map(|()| file))
         .await
         .expect("waiting for a lock does not panic")
