@@ -139,6 +139,7 @@ impl Runner<'_> {
         let mut outcome = Outcome::default();
         let mut plan = self.plan(stage).await?;
         outcome.notes.clone_from(&plan.notes);
+        outcome.not_verified.clone_from(&plan.not_verified);
         let (mut applied, mut delay) = (0, FIRST_DELAY);
         while !plan.actions.is_empty() {
             if applied == TRIES {

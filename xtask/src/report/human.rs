@@ -139,7 +139,9 @@ impl Human {
         if shown < lines.len() {
             print(&format!("    … {} more lines with --verbose", lines.len() - shown));
         }
-        plan.notes.iter().flat_map(|note| wrap(note, "    ", "    ")).for_each(|line| print(&line));
+        let gaps = plan.not_verified.iter().map(|gap| format!("not verified: {gap}"));
+        let notes = plan.notes.iter().cloned().chain(gaps);
+        notes.flat_map(|note| wrap(&note, "    ", "    ")).for_each(|line| print(&line));
     }
 
     fn clear(&self) {
