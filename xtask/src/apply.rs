@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use cluster::Client;
 use cluster::apply::{Condition, Patching};
 use git_credentials::repository;
-use manifests::config::{SecretRef, Variant};
+use manifests::config::{Git as GitConfig, SecretRef, Variant};
 use manifests::{Object, ObjectRef};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -33,11 +33,21 @@ pub(crate) async fn on_this_machine(session: &Session, actions: &[Action]) -> Re
         if let Action::InitRepository { url, folders } = action {
             let path = repository::local_path(url)
                 .ok_or_else(|| Failure::Bug(format!("a plan to make {url}, which is not local")))?;
-            let lock = lock_beside(&path)?;
-            repository::init(&path, session.config.git.branch.as_deref(), folders)?;
-            drop(lock);
+            let (git, folders) = (session.config.git.clone(), folders.clone());
+            // Waiting for the lock must not keep an interrupt from being heard.
+            tokio::task::spawn_blocking(move || init_repository(&path, &git, &folders))
+                .await
+                .map_err(|error| Failure::Bug(error.to_string()))??;
         }
     }
+    Ok(())
+}
+
+fn init_repository(path: &Path, git: &GitConfig, folders: &[String]) -> Result<(), Failure> {
+    let lock = lock_beside(path)?;
+    let author = git.author.clone().unwrap_or_default();
+    repository::init(path, git.branch.as_deref(), &author, folders)?;
+    drop(lock);
     Ok(())
 }
 
@@ -67,7 +77,7 @@ pub(crate) async fn in_cluster(
                 client.remove_field(object, pointer).await?;
                 written(object);
             }
-            Action::Apply(apply) => patches.push(patching(apply, force)?),
+            Action::Apply(apply) => patches.push(patching(session, apply, force)?),
             Action::CreateCluster { .. } | Action::InitRepository { .. } => {}
         }
     }
@@ -80,28 +90,28 @@ pub(crate) async fn in_cluster(
     Ok(client.apply_all(patches, &done).await?)
 }
 
-fn patching(apply: &Apply, force: bool) -> Result<Patching, Failure> {
+fn patching(session: &Session, apply: &Apply, force: bool) -> Result<Patching, Failure> {
     let condition = match &apply.precondition {
         Precondition::None => Condition::None,
         Precondition::Absent => Condition::Absent,
         Precondition::Unchanged(version) => Condition::Unchanged(version.clone()),
     };
     Ok(Patching {
-        object: filled(apply)?,
+        object: filled(session, apply)?,
         manager: apply.manager.clone(),
         force: apply.force || force,
         condition,
     })
 }
 
-fn filled(apply: &Apply) -> Result<Object, Failure> {
+fn filled(session: &Session, apply: &Apply) -> Result<Object, Failure> {
     if apply.fill.is_empty() {
         return Ok(apply.object.clone());
     }
     let mut data = json!({});
     for (key, fill) in &apply.fill {
         let value = match fill {
-            Fill::BcryptOf(reference) => bcrypt_of(reference)?,
+            Fill::BcryptOf(reference) => bcrypt_of(session, reference)?,
             // Argo CD ignores a time that it can't read, so no fraction and no offset.
             Fill::Now => jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         };
@@ -110,18 +120,18 @@ fn filled(apply: &Apply) -> Result<Object, Failure> {
     Ok(apply.object.clone().with("data", data))
 }
 
-fn bcrypt_of(reference: &SecretRef) -> Result<String, Failure> {
-    let password = git_credentials::resolve(reference)?;
+fn bcrypt_of(session: &Session, reference: &SecretRef) -> Result<String, Failure> {
+    let password = session.secret(reference)?;
     check_password(password.expose_secret(), reference)?;
     bcrypt::hash(password.expose_secret(), COST)
         .map_err(|error| Failure::Usage(format!("the password in {reference} can't be hashed: {error}")))
 }
 
 /// Refuses a password that Argo CD would not take, or that can't be had, before anything is made for it.
-pub(crate) fn check_admin_password(inputs: &Inputs) -> Result<(), Failure> {
+pub(crate) fn check_admin_password(session: &Session, inputs: &Inputs) -> Result<(), Failure> {
     match &inputs.admin_password {
         Some(reference) if inputs.config.argocd.variant != Variant::Core => {
-            check_password(git_credentials::resolve(reference)?.expose_secret(), reference)
+            check_password(session.secret(reference)?.expose_secret(), reference)
         }
         _ => Ok(()),
     }

@@ -107,7 +107,10 @@ impl From<PlanError> for Failure {
 
 impl From<RepositoryError> for Failure {
     fn from(error: RepositoryError) -> Self {
-        Self::Refused(error.to_string())
+        match error {
+            RepositoryError::NoGit => Self::Precondition(error.to_string()),
+            _ => Self::Refused(error.to_string()),
+        }
     }
 }
 

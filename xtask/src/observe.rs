@@ -81,7 +81,7 @@ impl<'a> Observer<'a> {
         observed.nodes = self.look_at_nodes().await?;
         observed.objects = self.read((stage.reads)(inputs)).await?;
         if stage.facts.contains(&Fact::Password) {
-            observed.password = password(inputs, &observed)?;
+            observed.password = password(self.session, inputs, &observed)?;
         }
         Ok(observed)
     }
@@ -131,13 +131,13 @@ impl<'a> Observer<'a> {
 }
 
 /// Compares the stored hash with the configured password, which goes no further than this.
-fn password(inputs: &Inputs, observed: &Observed) -> Result<PasswordState, Failure> {
+fn password(session: &Session, inputs: &Inputs, observed: &Observed) -> Result<PasswordState, Failure> {
     let Some(reference) = &inputs.admin_password else { return Ok(PasswordState::Unknown) };
     let Some(secret) = observed.object(&names::secret(inputs.argocd_namespace())) else {
         return Ok(PasswordState::Unset);
     };
     let Some(hash) = stored(secret, "admin.password") else { return Ok(PasswordState::Unset) };
-    let password = git_credentials::resolve(reference)?;
+    let password = session.secret(reference)?;
     let dated = stored(secret, "admin.passwordMtime").is_some();
     match bcrypt::verify(password.expose_secret(), &hash) {
         Ok(true) if dated => Ok(PasswordState::Matches),

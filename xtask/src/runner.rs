@@ -41,7 +41,7 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
     session.provider.preflight().await?;
     let inputs = session.inputs(stages, Effects::Allowed).await?;
     if stages.iter().any(|stage| stage.facts.contains(&Fact::Password)) {
-        apply::check_admin_password(&inputs)?;
+        apply::check_admin_password(session, &inputs)?;
     }
     // Whatever can be known to be missing is told before the first effect.
     plans(session, &inputs, stages).await?;

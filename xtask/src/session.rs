@@ -1,11 +1,14 @@
 //! What a command works with: configuration, provider, report, and the inputs of the plans.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use cluster::provider::Provider;
 use cluster::tools::ToolContext;
 use manifests::config::{self, Config, Provider as Which, SecretRef, Source};
 use manifests::yaml;
+use secrecy::SecretString;
 use stages::observed::KubernetesVersion;
 use stages::stage::Fact;
 use stages::{Inputs, Stage};
@@ -38,6 +41,9 @@ pub(crate) struct Session {
     pub(crate) tools: ToolContext,
     pub(crate) data: PathBuf,
     pub(crate) report: Report,
+    /// Secrets of this run, each looked up once: what is checked is what is used, and a command that asks the user
+    /// asks once.
+    secrets: Mutex<BTreeMap<SecretRef, SecretString>>,
 }
 
 impl Session {
@@ -68,7 +74,19 @@ impl Session {
             tools,
             data,
             report,
+            secrets: Mutex::default(),
         })
+    }
+
+    /// The value of a secret.
+    pub(crate) fn secret(&self, reference: &SecretRef) -> Result<SecretString, Failure> {
+        let mut secrets = self.secrets.lock().expect("never poisoned");
+        if let Some(secret) = secrets.get(reference) {
+            return Ok(secret.clone());
+        }
+        let secret = git_credentials::resolve(reference)?;
+        secrets.insert(reference.clone(), secret.clone());
+        Ok(secret)
     }
 
     /// The inputs of the plans of some stages; fetches the manifest of Argo CD where one of them needs it.
@@ -82,7 +100,9 @@ impl Session {
         };
         let admin_password = self.config.argocd.admin_password.clone().or_else(|| {
             // The guide's variable is the default reference; unset, Argo CD's own password stays.
-            std::env::var_os("ARGOCDINITIALPASS").map(|_| SecretRef::Env("ARGOCDINITIALPASS".into()))
+            std::env::var_os("ARGOCDINITIALPASS")
+                .filter(|value| !value.is_empty())
+                .map(|_| SecretRef::Env("ARGOCDINITIALPASS".into()))
         });
         let expected_kubernetes = (self.config.cluster.provider == Which::Kwok)
             .then(|| kubernetes_version(cluster::tools::KUBERNETES))

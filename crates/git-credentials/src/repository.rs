@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use manifests::config::Author;
 use xshell::{Shell, cmd};
 
 /// Who commits where the configuration names nobody.
@@ -17,6 +18,9 @@ pub enum RepositoryError {
     /// The address is not of this machine.
     #[error("{0} is not a local repository (file://…)")]
     NotLocal(String),
+    /// There is no git.
+    #[error("git is not on PATH\n  install it; it makes and reads local repositories")]
+    NoGit,
     /// git said no.
     #[error("git repository {}: {message}\n  is git installed, and may you write there?", .path.display())]
     Git {
@@ -49,10 +53,21 @@ pub fn folders(path: &Path, branch: Option<&str>) -> Result<Option<Vec<String>>,
 
 /// Makes the repository where there is none, and adds the folders with a README each, in one commit. Folders
 /// that are there stay as they are.
-pub fn init(path: &Path, branch: Option<&str>, wanted: &[String]) -> Result<(), RepositoryError> {
-    let git = Git::new(path)?;
-    let branch = branch.unwrap_or(BRANCH);
-    if !path.join("HEAD").exists() {
+pub fn init(
+    path: &Path,
+    branch: Option<&str>,
+    author: &Author,
+    wanted: &[String],
+) -> Result<(), RepositoryError> {
+    let git = Git::new(path)?.by(author);
+    let exists = path.join("HEAD").exists();
+    let branch = match branch {
+        Some(branch) => branch.to_owned(),
+        None if exists => git.read(&["symbolic-ref", "--short", "HEAD"])?.trim().to_owned(),
+        None => BRANCH.to_owned(),
+    };
+    let branch = branch.as_str();
+    if !exists {
         let start = format!("--initial-branch={branch}");
         git.anywhere(&["init", "--quiet", "--bare", &start, &path.display().to_string()])?;
     }
@@ -91,19 +106,25 @@ struct Git<'a> {
 
 impl<'a> Git<'a> {
     fn new(path: &'a Path) -> Result<Self, RepositoryError> {
-        let shell = Shell::new()
-            .map_err(|error| RepositoryError::Git { path: path.into(), message: error.to_string() })?;
-        for (variable, value) in [
-            ("GIT_AUTHOR_NAME", AUTHOR.0),
-            ("GIT_COMMITTER_NAME", AUTHOR.0),
-            ("GIT_AUTHOR_EMAIL", AUTHOR.1),
-            ("GIT_COMMITTER_EMAIL", AUTHOR.1),
-            ("GIT_CONFIG_GLOBAL", "/dev/null"),
-            ("GIT_CONFIG_NOSYSTEM", "1"),
-        ] {
-            shell.set_var(variable, value);
-        }
+        let failed =
+            |error: &xshell::Error| RepositoryError::Git { path: path.into(), message: error.to_string() };
+        let shell = Shell::new().map_err(|error| failed(&error))?;
+        shell.set_var("GIT_CONFIG_GLOBAL", "/dev/null");
+        shell.set_var("GIT_CONFIG_NOSYSTEM", "1");
+        cmd!(shell, "git --version").quiet().ignore_stdout().run().map_err(|_| RepositoryError::NoGit)?;
         Ok(Self { shell, path })
+    }
+
+    /// The same, committing as somebody; what the author leaves empty has a default.
+    fn by(self, author: &Author) -> Self {
+        let or =
+            |value: &str, default: &str| if value.is_empty() { default.to_owned() } else { value.to_owned() };
+        let (name, email) = (or(&author.name, AUTHOR.0), or(&author.email, AUTHOR.1));
+        for role in ["AUTHOR", "COMMITTER"] {
+            self.shell.set_var(format!("GIT_{role}_NAME"), &name);
+            self.shell.set_var(format!("GIT_{role}_EMAIL"), &email);
+        }
+        self
     }
 
     fn has_commit(&self, branch: &str) -> Result<bool, RepositoryError> {
@@ -159,15 +180,30 @@ mod tests {
         let path = dir.path().join("a/repository.git");
         assert_eq!(folders(&path, None).unwrap(), None);
         let wanted = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        init(&path, None, &wanted(&["dev"])).unwrap();
-        init(&path, None, &wanted(&["dev", "prod"])).unwrap();
+        init(&path, None, &Author::default(), &wanted(&["dev"])).unwrap();
+        init(&path, None, &Author::default(), &wanted(&["dev", "prod"])).unwrap();
         assert_eq!(folders(&path, None).unwrap(), Some(wanted(&["dev", "prod"])));
         let git = Git::new(&path).unwrap();
         let before = git.read(&["rev-list", "--all"]).unwrap();
         assert_eq!(before.lines().count(), 2, "one commit a change");
-        init(&path, None, &wanted(&["dev", "prod"])).unwrap();
+        init(&path, None, &Author::default(), &wanted(&["dev", "prod"])).unwrap();
         assert_eq!(git.read(&["rev-list", "--all"]).unwrap(), before);
         assert!(git.read(&["show", "main:dev/README.md"]).unwrap().contains("namespace `dev`"));
+    }
+
+    #[test]
+    fn an_existing_repository_keeps_its_branch_and_commits_name_the_author() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("repository.git");
+        let git = Git::new(&path).unwrap();
+        git.anywhere(&["init", "--quiet", "--bare", "--initial-branch=trunk", &path.display().to_string()])
+            .unwrap();
+        let author = Author { name: "Ada".into(), email: "ada@example.com".into() };
+        init(&path, None, &author, &["dev".to_owned()]).unwrap();
+        assert_eq!(folders(&path, None).unwrap(), Some(vec!["dev".to_owned()]));
+        assert_eq!(git.read(&["branch", "--list", "--format=%(refname:short)"]).unwrap().trim(), "trunk");
+        let who = git.read(&["log", "-1", "--format=%an <%ae>", "trunk"]).unwrap();
+        assert_eq!(who.trim(), "Ada <ada@example.com>");
     }
 
     #[test]
