@@ -42,7 +42,7 @@ const API_SERVER: [&str; 3] =
     ["advertise-address=127.0.0.1", "audit-log-maxsize=20", "audit-log-maxbackup=1"];
 
 /// Who asked for what, without bodies: it proves what a run wrote, and keeps no secret.
-const AUDIT_POLICY: &str = r#"{"apiVersion":"audit.k8s.io/v1","kind":"Policy","omitStages":["RequestReceived"],"rules":[{"level":"None","userGroups":["system:nodes","system:serviceaccounts"]},{"level":"None","users":["system:apiserver","system:kube-controller-manager","system:kube-scheduler"]},{"level":"Metadata"}]}"#;
+const AUDIT_POLICY: &str = r#"{"apiVersion":"audit.k8s.io/v1","kind":"Policy","omitStages":["RequestReceived"],"rules":[{"level":"None","users":["system:apiserver"]},{"level":"Metadata"}]}"#;
 
 /// One local control plane.
 #[derive(Clone, Debug)]
