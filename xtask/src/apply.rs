@@ -17,7 +17,7 @@ use stages::Inputs;
 use stages::plan::{Action, Apply, Fill, Precondition};
 
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::session::{Session, blocking};
 
 /// bcrypt cost of the admin password, as Argo CD and the guide have it.
 const COST: u32 = 10;
@@ -34,10 +34,7 @@ pub(crate) async fn on_this_machine(session: &Session, actions: &[Action]) -> Re
             let path = repository::local_path(url)
                 .ok_or_else(|| Failure::Bug(format!("a plan to make {url}, which is not local")))?;
             let (git, folders) = (session.config.git.clone(), folders.clone());
-            // Waiting for the lock must not keep an interrupt from being heard.
-            tokio::task::spawn_blocking(move || init_repository(&path, &git, &folders))
-                .await
-                .map_err(|error| Failure::Bug(error.to_string()))??;
+            blocking(move || init_repository(&path, &git, &folders)).await?;
         }
     }
     Ok(())
@@ -77,7 +74,7 @@ pub(crate) async fn in_cluster(
                 client.remove_field(object, pointer).await?;
                 written(object);
             }
-            Action::Apply(apply) => patches.push(patching(session, apply, force)?),
+            Action::Apply(apply) => patches.push(patching(session, apply, force).await?),
             Action::CreateCluster { .. } | Action::InitRepository { .. } => {}
         }
     }
@@ -90,28 +87,28 @@ pub(crate) async fn in_cluster(
     Ok(client.apply_all(patches, &done).await?)
 }
 
-fn patching(session: &Session, apply: &Apply, force: bool) -> Result<Patching, Failure> {
+async fn patching(session: &Session, apply: &Apply, force: bool) -> Result<Patching, Failure> {
     let condition = match &apply.precondition {
         Precondition::None => Condition::None,
         Precondition::Absent => Condition::Absent,
         Precondition::Unchanged(version) => Condition::Unchanged(version.clone()),
     };
     Ok(Patching {
-        object: filled(session, apply)?,
+        object: filled(session, apply).await?,
         manager: apply.manager.clone(),
         force: apply.force || force,
         condition,
     })
 }
 
-fn filled(session: &Session, apply: &Apply) -> Result<Object, Failure> {
+async fn filled(session: &Session, apply: &Apply) -> Result<Object, Failure> {
     if apply.fill.is_empty() {
         return Ok(apply.object.clone());
     }
     let mut data = json!({});
     for (key, fill) in &apply.fill {
         let value = match fill {
-            Fill::BcryptOf(reference) => bcrypt_of(session, reference)?,
+            Fill::BcryptOf(reference) => bcrypt_of(session, reference).await?,
             // Argo CD ignores a time that it can't read, so no fraction and no offset.
             Fill::Now => jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         };
@@ -120,20 +117,25 @@ fn filled(session: &Session, apply: &Apply) -> Result<Object, Failure> {
     Ok(apply.object.clone().with("data", data))
 }
 
-fn bcrypt_of(session: &Session, reference: &SecretRef) -> Result<String, Failure> {
-    let password = session.secret(reference)?;
+async fn bcrypt_of(session: &Session, reference: &SecretRef) -> Result<String, Failure> {
+    let password = session.secret(reference).await?;
     check_password(password.expose_secret(), reference)?;
     bcrypt::hash(password.expose_secret(), COST)
         .map_err(|error| Failure::Usage(format!("the password in {reference} can't be hashed: {error}")))
 }
 
-/// Refuses a password that Argo CD would not take, or that can't be had, before anything is made for it.
+/// The admin password, where there is a login that it is for.
+pub(crate) fn used_password(inputs: &Inputs) -> Option<&SecretRef> {
+    inputs.admin_password.as_ref().filter(|_| inputs.config.argocd.variant != Variant::Core)
+}
+
+/// Refuses a password that Argo CD would not take, where it was looked up already: [`Session::inputs`] does so
+/// before anything is made for it.
 pub(crate) fn check_admin_password(session: &Session, inputs: &Inputs) -> Result<(), Failure> {
-    match &inputs.admin_password {
-        Some(reference) if inputs.config.argocd.variant != Variant::Core => {
-            check_password(session.secret(reference)?.expose_secret(), reference)
-        }
-        _ => Ok(()),
+    let Some(reference) = used_password(inputs) else { return Ok(()) };
+    match session.known_secret(reference) {
+        Some(password) => check_password(password.expose_secret(), reference),
+        None => Ok(()),
     }
 }
 
@@ -144,5 +146,20 @@ fn check_password(password: &str, reference: &SecretRef) -> Result<(), Failure> 
         length => Err(Failure::Usage(format!(
             "the admin password ({reference}) has {length} characters; Argo CD wants 8 to 32"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_have_8_to_32_characters() {
+        let reference = SecretRef::Env("PASSWORD".into());
+        for (length, good) in [(7, false), (8, true), (32, true), (33, false)] {
+            let result = check_password(&"ü".repeat(length), &reference);
+            assert_eq!(result.is_ok(), good, "{length}");
+            assert!(result.err().is_none_or(|failure| failure.code() == 2));
+        }
     }
 }

@@ -131,3 +131,14 @@ impl From<ClusterError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_git_is_a_precondition() {
+        assert_eq!(Failure::from(RepositoryError::NoGit).code(), 3);
+        assert_eq!(Failure::from(RepositoryError::NotLocal("https://x".into())).code(), 4);
+    }
+}

@@ -16,7 +16,7 @@ use stages::stage::Fact;
 use stages::{Inputs, Observed, Stage};
 
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::session::{Session, blocking};
 
 /// Looks at the world for one stage after the other, and keeps the connection between them.
 pub(crate) struct Observer<'a> {
@@ -72,7 +72,7 @@ impl<'a> Observer<'a> {
     pub(crate) async fn observe(&mut self, stage: &Stage, inputs: &Inputs) -> Result<Observed, Failure> {
         let mut observed = Observed { cluster: self.connect().await?, ..Observed::default() };
         if stage.facts.contains(&Fact::Repository) {
-            observed.repository = self.repository()?;
+            observed.repository = self.repository().await?;
         }
         if observed.cluster != ClusterState::Running {
             return Ok(observed);
@@ -81,7 +81,7 @@ impl<'a> Observer<'a> {
         observed.nodes = self.look_at_nodes().await?;
         observed.objects = self.read((stage.reads)(inputs)).await?;
         if stage.facts.contains(&Fact::Password) {
-            observed.password = password(self.session, inputs, &observed)?;
+            observed.password = password(self.session, inputs, &observed).await?;
         }
         Ok(observed)
     }
@@ -122,22 +122,23 @@ impl<'a> Observer<'a> {
         Ok(found.into_iter().map(|(reference, found)| (reference, live(found))).collect())
     }
 
-    fn repository(&self) -> Result<Option<RepositoryState>, Failure> {
+    async fn repository(&self) -> Result<Option<RepositoryState>, Failure> {
         let git = &self.session.config.git;
         let Some(path) = repository::local_path(&git.repo_url()) else { return Ok(None) };
-        let folders = repository::folders(&path, git.branch.as_deref())?;
+        let branch = git.branch.clone();
+        let folders = blocking(move || Ok(repository::folders(&path, branch.as_deref())?)).await?;
         Ok(Some(RepositoryState { exists: folders.is_some(), folders: folders.unwrap_or_default() }))
     }
 }
 
 /// Compares the stored hash with the configured password, which goes no further than this.
-fn password(session: &Session, inputs: &Inputs, observed: &Observed) -> Result<PasswordState, Failure> {
+async fn password(session: &Session, inputs: &Inputs, observed: &Observed) -> Result<PasswordState, Failure> {
     let Some(reference) = &inputs.admin_password else { return Ok(PasswordState::Unknown) };
     let Some(secret) = observed.object(&names::secret(inputs.argocd_namespace())) else {
         return Ok(PasswordState::Unset);
     };
     let Some(hash) = stored(secret, "admin.password") else { return Ok(PasswordState::Unset) };
-    let password = session.secret(reference)?;
+    let password = session.secret(reference).await?;
     let dated = stored(secret, "admin.passwordMtime").is_some();
     match bcrypt::verify(password.expose_secret(), &hash) {
         Ok(true) if dated => Ok(PasswordState::Matches),

@@ -17,7 +17,7 @@ use crate::args::Global;
 use crate::failure::Failure;
 use crate::manifest::Found;
 use crate::report::Report;
-use crate::{manifest, quickstart};
+use crate::{apply, manifest, quickstart};
 
 /// The configuration file that is read where none is named.
 pub(crate) const CONFIG_FILE: &str = "gitops.yaml";
@@ -41,9 +41,35 @@ pub(crate) struct Session {
     pub(crate) tools: ToolContext,
     pub(crate) data: PathBuf,
     pub(crate) report: Report,
-    /// Secrets of this run, each looked up once: what is checked is what is used, and a command that asks the user
-    /// asks once.
-    secrets: Mutex<BTreeMap<SecretRef, SecretString>>,
+    secrets: Secrets,
+}
+
+/// Secrets of a run, each looked up once: what is checked is what is used, and a command that asks the user asks
+/// once.
+#[derive(Default)]
+struct Secrets(Mutex<BTreeMap<SecretRef, SecretString>>);
+
+impl Secrets {
+    fn known(&self, reference: &SecretRef) -> Option<SecretString> {
+        self.0.lock().expect("never poisoned").get(reference).cloned()
+    }
+
+    async fn get(&self, reference: &SecretRef) -> Result<SecretString, Failure> {
+        if let Some(secret) = self.known(reference) {
+            return Ok(secret);
+        }
+        let wanted = reference.clone();
+        let secret = blocking(move || Ok(git_credentials::resolve(&wanted)?)).await?;
+        self.0.lock().expect("never poisoned").insert(reference.clone(), secret.clone());
+        Ok(secret)
+    }
+}
+
+/// Runs what may wait for a file, a lock or a program, in such a way that an interrupt is heard meanwhile.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Failure::Bug(error.to_string()))?
 }
 
 impl Session {
@@ -74,19 +100,18 @@ impl Session {
             tools,
             data,
             report,
-            secrets: Mutex::default(),
+            secrets: Secrets::default(),
         })
     }
 
     /// The value of a secret.
-    pub(crate) fn secret(&self, reference: &SecretRef) -> Result<SecretString, Failure> {
-        let mut secrets = self.secrets.lock().expect("never poisoned");
-        if let Some(secret) = secrets.get(reference) {
-            return Ok(secret.clone());
-        }
-        let secret = git_credentials::resolve(reference)?;
-        secrets.insert(reference.clone(), secret.clone());
-        Ok(secret)
+    pub(crate) async fn secret(&self, reference: &SecretRef) -> Result<SecretString, Failure> {
+        self.secrets.get(reference).await
+    }
+
+    /// The value of a secret that was looked up already.
+    pub(crate) fn known_secret(&self, reference: &SecretRef) -> Option<SecretString> {
+        self.secrets.known(reference)
     }
 
     /// The inputs of the plans of some stages; fetches the manifest of Argo CD where one of them needs it.
@@ -107,13 +132,37 @@ impl Session {
         let expected_kubernetes = (self.config.cluster.provider == Which::Kwok)
             .then(|| kubernetes_version(cluster::tools::KUBERNETES))
             .flatten();
-        Ok(Inputs {
+        let inputs = Inputs {
             config: self.config.clone(),
             install: found.install,
             manifest_origin: found.origin,
             expected_kubernetes,
             admin_password,
-        })
+        };
+        if stages.iter().any(|stage| stage.facts.contains(&Fact::Password)) {
+            self.judge_password(&inputs, effects).await?;
+        }
+        Ok(inputs)
+    }
+
+    /// Refuses an admin password that Argo CD would not take. Without effects, only one that is at hand.
+    async fn judge_password(&self, inputs: &Inputs, effects: Effects) -> Result<(), Failure> {
+        if let Some(reference) = apply::used_password(inputs)
+            && (effects == Effects::Allowed || is_at_hand(reference))
+        {
+            self.secret(reference).await?;
+        }
+        apply::check_admin_password(self, inputs)
+    }
+}
+
+/// Whether a secret is there and can be read without any effect. A pipe can be read only once, and a command may
+/// do anything.
+fn is_at_hand(reference: &SecretRef) -> bool {
+    match reference {
+        SecretRef::Env(name) => std::env::var_os(name).is_some(),
+        SecretRef::File(path) => path.is_file() && std::fs::File::open(path).is_ok(),
+        SecretRef::Command(_) => false,
     }
 }
 
@@ -133,4 +182,47 @@ fn read(named: Option<&Path>) -> Result<Option<Source>, Failure> {
 fn kubernetes_version(text: &str) -> Option<KubernetesVersion> {
     let mut numbers = text.split('.').map(str::parse);
     Some(KubernetesVersion { major: numbers.next()?.ok()?, minor: numbers.next()?.ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn shell(script: &str) -> SecretRef {
+        SecretRef::Command(["sh", "-c", script].map(str::to_owned).into())
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_looked_up_once() {
+        let (secrets, reference) = (Secrets::default(), shell("echo $$"));
+        assert!(secrets.known(&reference).is_none());
+        let first = secrets.get(&reference).await.unwrap();
+        let second = secrets.get(&reference).await.unwrap();
+        assert_eq!(
+            first.expose_secret(),
+            second.expose_secret(),
+            "another process would have another number"
+        );
+        assert!(secrets.known(&reference).is_some());
+    }
+
+    #[tokio::test]
+    async fn an_interrupt_is_heard_while_a_command_asks() {
+        let (secrets, reference) = (Secrets::default(), shell("sleep 1; echo late"));
+        let asked = secrets.get(&reference);
+        assert!(tokio::time::timeout(Duration::from_millis(20), asked).await.is_err());
+    }
+
+    #[test]
+    fn only_what_has_no_effects_is_at_hand() {
+        assert!(!is_at_hand(&shell("echo secret")));
+        assert!(!is_at_hand(&SecretRef::Env("GITOPS_SETUP_TEST_UNSET".into())));
+        assert!(is_at_hand(&SecretRef::Env("PATH".into())));
+        assert!(!is_at_hand(&SecretRef::File("/nonexistent/secret".into())));
+        assert!(!is_at_hand(&SecretRef::File("/dev/null".into())), "not a file");
+    }
 }

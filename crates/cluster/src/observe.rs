@@ -15,6 +15,8 @@ use crate::error::ClusterError;
 const IN_FLIGHT: usize = 64;
 /// From this many objects of one kind and namespace on, one list is cheaper than a read of each.
 const LIST_FROM: usize = 5;
+/// How often a list is begun whose place the server forgets.
+const BEGINNINGS: usize = 5;
 /// Objects a page of a list.
 const PAGE: u32 = 500;
 
@@ -108,6 +110,7 @@ impl Client {
     /// All objects of the kind and in the namespace of `like`, by name; `None` where the kind is unknown.
     pub async fn list(&self, like: &ObjectRef) -> Result<Option<BTreeMap<String, Object>>, ClusterError> {
         let mut objects = BTreeMap::new();
+        let mut beginnings = 1;
         let mut page = ListParams::default().limit(PAGE);
         loop {
             let request = collection(like).list(&page).map_err(|source| self.bad_request(like, &source))?;
@@ -115,8 +118,9 @@ impl Client {
             if reply.status == StatusCode::NOT_FOUND {
                 return Ok(None);
             }
-            // The server forgot where the list was (410): begin again.
-            if reply.status == StatusCode::GONE && page.continue_token.is_some() {
+            // The server forgot where the list was (410): begin again, but not for ever.
+            if reply.status == StatusCode::GONE && page.continue_token.is_some() && beginnings < BEGINNINGS {
+                beginnings += 1;
                 objects.clear();
                 page = ListParams::default().limit(PAGE);
                 continue;

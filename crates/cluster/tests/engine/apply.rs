@@ -1,0 +1,203 @@
+//! Applying: the order, and what refusals mean.
+
+use std::sync::Mutex;
+
+use cluster::ClusterError;
+use cluster::apply::{Condition, Patching};
+use manifests::ObjectRef;
+use serde_json::{Value, json};
+
+use crate::server::{Answer, Asked, Server, failure};
+use crate::support::{IMPATIENT, PATIENT, patching, settings, soon};
+
+const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+async fn refusal(condition: Condition, code: u16, body: Value) -> (ClusterError, Vec<Asked>) {
+    let server = Server::start(move |_| Answer::Json(code, body.clone()));
+    let patch = Patching { condition, ..patching(&settings()) };
+    let error = soon(server.client(IMPATIENT).await.apply(&patch)).await.unwrap_err();
+    (error, server.asked())
+}
+
+#[tokio::test]
+async fn what_is_asked_depends_on_the_condition() {
+    let server = Server::start(|asked| Answer::Json(200, asked.body.clone()));
+    let client = server.client(PATIENT).await;
+    let conditions = [Condition::None, Condition::Absent, Condition::Unchanged("42".to_owned())];
+    for (condition, force) in conditions.into_iter().zip([true, false, false]) {
+        let patch = Patching { condition, force, ..patching(&settings()) };
+        soon(client.apply(&patch)).await.unwrap();
+    }
+    let asked = server.asked();
+    let lines: Vec<_> = asked.iter().map(|asked| format!("{} {}", asked.method, asked.path)).collect();
+    let collection = "/api/v1/namespaces/demo/configmaps";
+    let one = format!("PATCH {collection}/settings");
+    assert_eq!(lines, [one.clone(), format!("POST {collection}"), one]);
+    assert!(asked.iter().all(|asked| asked.query.contains("fieldManager=tests")));
+    let forced: Vec<_> = asked.iter().map(|asked| asked.query.contains("force=true")).collect();
+    assert_eq!(forced, [true, false, false]);
+    let versions: Vec<_> = asked.iter().map(|asked| &asked.body["metadata"]["resourceVersion"]).collect();
+    assert_eq!(versions, [&Value::Null, &Value::Null, &json!("42")]);
+}
+
+#[tokio::test]
+async fn fields_of_others_are_named_with_their_owners() {
+    let cause = |field: &str, owner: &str| {
+        let message = format!("conflict with {owner}");
+        json!({ "reason": "FieldManagerConflict", "field": field, "message": message })
+    };
+    let mut body = failure(409, "Conflict", "Apply failed with 2 conflicts");
+    body["details"] =
+        json!({ "causes": [cause(".data.a", "\"helm\" using v1"), cause(".data.b", "\"kubectl\"")] });
+    let (error, asked) = refusal(Condition::None, 409, body).await;
+    let ClusterError::Conflict { object, conflicts } = &error else { panic!("{error}") };
+    assert_eq!(*object, settings());
+    assert_eq!(conflicts[..], ["data.a is set by \"helm\" using v1", "data.b is set by \"kubectl\""]);
+    assert_eq!(asked.len(), 1, "trying again would not change it");
+}
+
+#[tokio::test]
+async fn other_conflicts_are_changes_meanwhile() {
+    for condition in [Condition::Absent, Condition::Unchanged("42".to_owned())] {
+        let body = failure(409, "Conflict", "the object has been modified");
+        let (error, asked) = refusal(condition, 409, body).await;
+        let ClusterError::Changed { object } = &error else { panic!("{error}") };
+        assert_eq!((object, asked.len()), (&settings(), 1));
+    }
+}
+
+#[tokio::test]
+async fn a_missing_right_is_named_as_kubectl_names_it() {
+    let conditions = [
+        (Condition::Absent, "create"),
+        (Condition::None, "patch"),
+        (Condition::Unchanged("42".to_owned()), "patch"),
+    ];
+    for (condition, wanted) in conditions {
+        let message =
+            format!("configmaps is forbidden: User \"eve\" cannot {wanted} resource \"configmaps\"");
+        let (error, asked) = refusal(condition, 403, failure(403, "Forbidden", &message)).await;
+        let ClusterError::Forbidden { verb, object, .. } = &error else { panic!("{error}") };
+        assert_eq!((*verb, object, asked.len()), (wanted, &settings(), 1));
+        let hint = format!("kubectl auth can-i {wanted} configmaps -n demo");
+        assert!(error.to_string().contains(&hint), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_admission_refuses_is_no_missing_right() {
+    let message = "configmaps \"settings\" is forbidden: exceeded quota: small";
+    let (error, _) = refusal(Condition::None, 403, failure(403, "Forbidden", message)).await;
+    let ClusterError::Refused { object, code: 403, message } = &error else { panic!("{error}") };
+    assert_eq!(*object, settings());
+    assert!(message.contains("exceeded quota"), "{message}");
+}
+
+#[tokio::test]
+async fn credentials_that_are_not_accepted_are_named() {
+    let (error, asked) = refusal(Condition::None, 401, failure(401, "Unauthorized", "Unauthorized")).await;
+    assert!(matches!(error, ClusterError::Unauthorized { .. }), "{error}");
+    assert_eq!(asked.len(), 1);
+}
+
+#[tokio::test]
+async fn a_kind_that_is_not_served_is_tried_again_and_then_named() {
+    let issuer = ObjectRef::cluster_scoped("cert-manager.io/v1", "ClusterIssuer", "ca");
+    let server = Server::start(|_| Answer::Text(404, "404 page not found\n"));
+    let client = server.client(IMPATIENT).await;
+    let error = soon(client.apply(&patching(&issuer))).await.unwrap_err();
+    let ClusterError::KindUnknown { object } = &error else { panic!("{error}") };
+    assert_eq!(*object, issuer);
+    assert!(server.asked().len() > 1);
+
+    let server = Server::start(|asked| match asked.before {
+        0 | 1 => Answer::Text(404, "404 page not found\n"),
+        _ => Answer::Json(201, asked.body.clone()),
+    });
+    soon(server.client(PATIENT).await.apply(&patching(&issuer))).await.unwrap();
+    assert_eq!(server.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_not_there_is_no_unknown_kind() {
+    let mut body = failure(404, "NotFound", "namespaces \"demo\" not found");
+    body["details"] = json!({ "name": "demo", "kind": "namespaces" });
+    let (error, asked) = refusal(Condition::None, 404, body).await;
+    assert!(matches!(error, ClusterError::Refused { code: 404, .. }), "{error}");
+    assert_eq!(asked.len(), 1);
+}
+
+/// The place of a request in the order of waves.
+fn wave(asked: &Asked) -> usize {
+    let path = &asked.path;
+    match asked.method.as_str() {
+        "GET" => 1,
+        _ if path.starts_with(CRDS) || path == "/api/v1/namespaces/demo" => 0,
+        _ if path.contains("/deployments/") => 3,
+        _ if path.contains("/applications/") => 4,
+        _ => 2,
+    }
+}
+
+#[tokio::test]
+async fn later_waves_begin_when_definitions_are_established() {
+    let server = Server::start(|asked| {
+        if asked.method == "PATCH" {
+            return Answer::Json(201, asked.body.clone());
+        }
+        let status = if asked.before < 2 { "False" } else { "True" };
+        let name = asked.path.rsplit('/').next().unwrap_or_default();
+        let crd = ObjectRef::cluster_scoped("apiextensions.k8s.io/v1", "CustomResourceDefinition", name);
+        let conditions = json!([
+            { "type": "NamesAccepted", "status": "True" },
+            { "type": "Established", "status": status, "message": "not yet" },
+        ]);
+        let crd = manifests::Object::new(&crd).with("status", json!({ "conditions": conditions }));
+        Answer::Json(200, crd.into())
+    });
+    let definition =
+        |name: &str| ObjectRef::cluster_scoped("apiextensions.k8s.io/v1", "CustomResourceDefinition", name);
+    // As badly sorted as can be.
+    let wanted = [
+        ObjectRef::namespaced("argoproj.io/v1alpha1", "Application", "demo", "root"),
+        ObjectRef::namespaced("apps/v1", "Deployment", "demo", "web"),
+        settings(),
+        ObjectRef::cluster_scoped("cert-manager.io/v1", "ClusterIssuer", "ca"),
+        definition("applications.argoproj.io"),
+        definition("clusterissuers.cert-manager.io"),
+        ObjectRef::cluster_scoped("v1", "Namespace", "demo"),
+    ];
+    let told = Mutex::new(Vec::new());
+    let patches = wanted.iter().map(patching).collect();
+    let done = |object: &ObjectRef| told.lock().unwrap().push(object.clone());
+    soon(server.client(PATIENT).await.apply_all(patches, &done)).await.unwrap();
+
+    let asked = server.asked();
+    let waves: Vec<_> = asked.iter().map(wave).collect();
+    assert!(waves.is_sorted(), "{asked:#?}");
+    for name in ["applications.argoproj.io", "clusterissuers.cert-manager.io"] {
+        let path = format!("{CRDS}/{name}");
+        let reads = asked.iter().filter(|asked| asked.method == "GET" && asked.path == path).count();
+        assert_eq!(reads, 3, "read until it is established");
+    }
+    let mut told = told.into_inner().unwrap();
+    assert_eq!(told.last(), Some(&wanted[0]));
+    told.sort();
+    let mut wanted = wanted.to_vec();
+    wanted.sort();
+    assert_eq!(told, wanted);
+}
+
+#[tokio::test]
+async fn a_failure_stops_later_waves() {
+    let server = Server::start(|asked| match asked.path.ends_with("/settings") {
+        true => Answer::Json(422, failure(422, "Invalid", "data: no such thing")),
+        false => Answer::Json(200, asked.body.clone()),
+    });
+    let web = ObjectRef::namespaced("apps/v1", "Deployment", "demo", "web");
+    let patches = vec![patching(&web), patching(&settings())];
+    let error = soon(server.client(PATIENT).await.apply_all(patches, &|_| {})).await.unwrap_err();
+    let ClusterError::Refused { object, code: 422, message } = &error else { panic!("{error}") };
+    assert_eq!((object, message.as_str()), (&settings(), "data: no such thing"));
+    assert_eq!(server.asked().len(), 1);
+}

@@ -1,0 +1,121 @@
+//! What is tried again, and for how long.
+
+use std::time::Instant;
+
+use cluster::ClusterError;
+use cluster::observe::Found;
+use serde_json::json;
+
+use crate::server::{Answer, Server, connect, failure, nobody};
+use crate::support::{IMPATIENT, PATIENT, body, patching, settings, soon};
+
+fn busy() -> Answer {
+    Answer::Json(503, failure(503, "ServiceUnavailable", "the server is starting"))
+}
+
+fn good() -> Answer {
+    Answer::Json(200, body(&settings()))
+}
+
+fn version() -> Answer {
+    Answer::Json(200, json!({ "major": "1", "minor": "36+", "gitVersion": "v1.36.3" }))
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_come_later_is_asked_later() {
+    let server = Server::scripted(vec![|| Answer::Later(429, 1), || Answer::Json(201, body(&settings()))]);
+    let start = Instant::now();
+    soon(server.client(PATIENT).await.apply(&patching(&settings()))).await.unwrap();
+    assert_eq!(server.asked().len(), 2);
+    assert!(start.elapsed().as_millis() >= 900, "not as late as it asked");
+    let [first, second] = &server.asked()[..] else { panic!() };
+    assert_eq!((&first.method, &first.path, &first.body), (&second.method, &second.path, &second.body));
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_come_much_later_ends_it() {
+    let server = Server::scripted(vec![|| Answer::Later(429, 3600)]);
+    let error = soon(server.client(IMPATIENT).await.apply(&patching(&settings()))).await.unwrap_err();
+    assert!(matches!(error, ClusterError::TimedOut { .. }), "{error}");
+    assert!(error.to_string().contains("ConfigMap/settings in demo"), "{error}");
+}
+
+#[tokio::test]
+async fn failures_of_the_server_are_tried_again() {
+    let broken: fn() -> Answer = || Answer::Json(500, failure(500, "InternalError", "etcd has no leader"));
+    let proxy: fn() -> Answer = || Answer::Text(502, "<html>Bad Gateway</html>");
+    let server = Server::scripted(vec![broken, busy, proxy, good]);
+    soon(server.client(PATIENT).await.apply(&patching(&settings()))).await.unwrap();
+    assert_eq!(server.asked().len(), 4);
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_tried_again() {
+    let server = Server::scripted(vec![|| Answer::Reset, || Answer::Reset, good]);
+    soon(server.client(PATIENT).await.apply(&patching(&settings()))).await.unwrap();
+    assert_eq!(server.asked().len(), 3);
+
+    let server = Server::scripted(vec![|| Answer::Reset, version]);
+    let version = soon(server.client(PATIENT).await.version()).await.unwrap();
+    assert_eq!((version.major, version.minor, version.text.as_str()), (1, 36, "v1.36.3"));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_no_answer() {
+    let cut: fn() -> Answer = || Answer::Cut(body(&settings()));
+    // The end of the connection may also be taken for the end of the body.
+    let half: fn() -> Answer = || Answer::Text(200, r#"{"apiVersion":"v1","kind":"Conf"#);
+    let server = Server::scripted(vec![cut, half, good]);
+    let found = soon(server.client(PATIENT).await.read(&settings())).await.unwrap();
+    let Found::Object(object) = found else { panic!("{found:?}") };
+    assert_eq!(object.reference(), settings());
+    assert_eq!(server.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn a_server_that_stays_busy_is_given_up() {
+    let server = Server::scripted(vec![busy]);
+    let client = server.client(IMPATIENT).await;
+    let wanted = settings();
+    let patch = patching(&wanted);
+    let errors = [
+        soon(client.apply(&patch)).await.unwrap_err(),
+        soon(client.read(&wanted)).await.unwrap_err(),
+        soon(client.list(&wanted)).await.unwrap_err(),
+        soon(client.read_all(std::slice::from_ref(&wanted))).await.unwrap_err(),
+        soon(client.apply_all(vec![patch], &|_| panic!("nothing was taken"))).await.unwrap_err(),
+    ];
+    for error in errors {
+        let ClusterError::TimedOut { what, state, .. } = &error else { panic!("{error}") };
+        assert!(what.contains("ConfigMap/settings in demo"), "{what}");
+        assert!(state.concat().contains("the server is starting"), "{state:?}");
+    }
+    assert!(server.asked().len() > 5);
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_given_up() {
+    let silent: fn() -> Answer = || Answer::Silent;
+    let stalled: fn() -> Answer = || Answer::Stalled(body(&settings()));
+    for answer in [silent, stalled] {
+        let server = Server::scripted(vec![answer]);
+        let client = server.client(IMPATIENT).await;
+        let errors = [
+            soon(client.version()).await.unwrap_err(),
+            soon(client.apply(&patching(&settings()))).await.unwrap_err(),
+            soon(client.list(&settings())).await.unwrap_err(),
+        ];
+        for error in errors {
+            let ClusterError::Unreachable { server, .. } = &error else { panic!("{error}") };
+            assert!(server.starts_with("http://127.0.0.1:"), "{server}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_given_up() {
+    let client = connect(&nobody(), IMPATIENT).await;
+    let error = soon(client.version()).await.unwrap_err();
+    assert!(matches!(error, ClusterError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("refused"), "{error}");
+}
