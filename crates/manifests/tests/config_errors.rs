@@ -202,7 +202,7 @@ fn wrong_values() {
     ");
     assert_snapshot!(errors("argocd: {adminPassword: {env: A, file: b}}\n"), @"
     gitops.yaml:1:25: `argocd.adminPassword` must be only one of `{env: …}`,
-      `{file: …}` or `{command: …}`
+      `{file: …}`, `{command: …}` or `{prompt: …}`
     ");
     assert_snapshot!(errors("argocd: {adminPassword: {command: []}}\n"), @"gitops.yaml:1:35: `argocd.adminPassword.command` must not be empty");
     assert_snapshot!(errors("git: {branch: ''}\n"), @"gitops.yaml:1:15: `git.branch` is an empty text; leave it out or fill it");

@@ -176,7 +176,7 @@ fn with_both_the_address_decides() {
         match loaded(&format!("git: {{url: '{url}'}}\n"), &variables, &[]).config.git.auth {
             Some(GitAuth::Ssh { .. }) => "ssh",
             Some(GitAuth::Token { .. }) => "token",
-            None => "none",
+            None | Some(GitAuth::Bearer { .. } | GitAuth::GithubApp { .. }) => "none",
         }
     };
     let both = ["GIT_TOKEN", "GIT_SSH_PATH"];

@@ -46,6 +46,35 @@ impl ArgoVersion {
     pub fn has_repository_secrets(&self) -> bool {
         self.since(2, 1)
     }
+
+    /// The keys `repositories` and `repository.credentials` of `argocd-cm` are no longer read (since 3.0).
+    pub fn ignores_repositories_in_config(&self) -> bool {
+        self.since(3, 0)
+    }
+
+    /// First release whose repositories know a key, for those that came later than Argo CD 1.6. The keys are those
+    /// of repository Secrets.
+    pub fn knows_repository_key(&self, key: &str) -> bool {
+        let (major, minor) = Self::first_with_repository_key(key);
+        self.since(major, minor)
+    }
+
+    /// Major and minor version of the first release whose repositories know a key.
+    pub fn first_with_repository_key(key: &str) -> (u64, u64) {
+        match key {
+            "githubAppID"
+            | "githubAppInstallationID"
+            | "githubAppPrivateKey"
+            | "githubAppEnterpriseBaseUrl" => (2, 0),
+            "proxy" => (2, 1),
+            "project" => (2, 2),
+            "forceHttpBasicAuth" => (2, 6),
+            "noProxy" => (2, 13),
+            "bearerToken" => (3, 0),
+            "depth" => (3, 3),
+            _ => (1, 6),
+        }
+    }
 }
 
 /// Why a text is no version of Argo CD.

@@ -1,7 +1,6 @@
 //! Combinations of values that are each sound and together impossible.
 
-use super::types::{ArgoCd, Cluster, Config, Expose, Git, GitAuth, ManifestSource, Provider, Variant, Via};
-use super::url::Transport;
+use super::types::{ArgoCd, Cluster, Config, Expose, ManifestSource, Provider, Variant, Via};
 use crate::argocd::version::ArgoVersion;
 
 /// Values that do not go together.
@@ -22,7 +21,7 @@ pub(super) fn find(config: &Config) -> Vec<Clash> {
     let mut clashes = cluster(&config.cluster);
     clashes.extend(argocd(&config.argocd, &config.expose));
     clashes.extend(expose(&config.expose));
-    clashes.extend(git(&config.git));
+    clashes.extend(super::credentials::clashes(config));
     clashes.extend(super::environments::clashes(config));
     clashes
 }
@@ -132,31 +131,4 @@ fn expose(expose: &Expose) -> Vec<Clash> {
         ));
     }
     clashes
-}
-
-fn git(git: &Git) -> Vec<Clash> {
-    if git.url.is_empty() {
-        return Vec::new();
-    }
-    let transport = match git.transport() {
-        Ok(transport) => transport,
-        Err(bad) => return vec![Clash::new(&["git.url"], format!("`git.url` {bad}"))],
-    };
-    let clash = |path: &str, message: &str| vec![Clash::new(&[path, "git.url"], message)];
-    match (&git.auth, transport) {
-        (Some(_), Transport::File) => {
-            clash("git.auth", "a `file://` repository needs no credentials; remove `git.auth`")
-        }
-        (Some(GitAuth::Ssh { .. }), Transport::Https) => clash(
-            "git.auth.ssh",
-            "`git.auth.ssh` needs an ssh address; write `git.url` as `ssh://git@host/path`, or use \
-             `git.auth.token`",
-        ),
-        (Some(GitAuth::Token { .. }), Transport::Ssh) => clash(
-            "git.auth.token",
-            "`git.auth.token` needs an https address; write `git.url` as `https://host/path`, or use \
-             `git.auth.ssh`",
-        ),
-        _ => Vec::new(),
-    }
 }

@@ -5,6 +5,7 @@
 
 mod check;
 mod combinations;
+mod credentials;
 mod environments;
 mod error;
 mod load;

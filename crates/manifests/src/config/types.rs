@@ -2,6 +2,8 @@
 
 mod environment;
 mod expose;
+mod git;
+mod seldon;
 
 use std::path::PathBuf;
 
@@ -12,6 +14,8 @@ use crate::argocd::version::ArgoVersion;
 
 pub use environment::*;
 pub use expose::*;
+pub use git::*;
+pub use seldon::*;
 
 /// The whole of `gitops.yaml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -186,6 +190,8 @@ pub enum SecretRef {
     File(#[schemars(length(min = 1))] PathBuf),
     /// The standard output of a command (program and arguments, no shell), less one line break at its end.
     Command(#[schemars(length(min = 1))] Vec<String>),
+    /// What the user types at the terminal, unseen, when asked this.
+    Prompt(#[schemars(length(min = 1))] String),
 }
 
 impl std::fmt::Display for SecretRef {
@@ -194,76 +200,8 @@ impl std::fmt::Display for SecretRef {
             Self::Env(name) => write!(f, "environment variable {name}"),
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Command(words) => write!(f, "command {}", words.first().map_or("", String::as_str)),
+            Self::Prompt(question) => write!(f, "answer to {question:?}"),
         }
-    }
-}
-
-/// The GitOps repository.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Git {
-    /// Address of the repository. As in the guide, `host/path` without a protocol means https.
-    pub url: String,
-    /// Branch that the environments follow; by default the repository's own default branch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1))]
-    pub branch: Option<String>,
-    /// Who commits where this tool writes to the repository.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub author: Option<Author>,
-    /// Credentials, by reference.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub auth: Option<GitAuth>,
-}
-
-/// Who commits.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Author {
-    /// Name in commits; also the user at the Git host.
-    pub name: String,
-    /// E-mail address in commits.
-    pub email: String,
-}
-
-/// Credentials for the repository, by reference.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub enum GitAuth {
-    /// HTTPS with user and token.
-    #[serde(rename_all = "camelCase")]
-    Token {
-        /// User at the Git host.
-        username: String,
-        /// Token or password.
-        token: SecretRef,
-    },
-    /// SSH with a private key.
-    #[serde(rename_all = "camelCase")]
-    Ssh {
-        /// Private key in OpenSSH or PEM form.
-        private_key: SecretRef,
-        /// Passphrase of the key, where it has one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        passphrase: Option<SecretRef>,
-        /// Known hosts file that holds the Git host's keys.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        known_hosts: Option<PathBuf>,
-    },
-}
-
-/// Seldon Enterprise Platform.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Seldon {
-    /// Namespace of Seldon Enterprise Platform.
-    #[schemars(extend("pattern" = DNS_LABEL))]
-    pub namespace: String,
-}
-
-impl Default for Seldon {
-    fn default() -> Self {
-        Self { namespace: "seldon-system".into() }
     }
 }
 
