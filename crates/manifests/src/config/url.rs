@@ -43,6 +43,11 @@ impl Git {
         }
     }
 
+    /// Host that the repository is on, and the port where the address names one; `None` for one on this machine.
+    pub fn host(&self) -> Option<(String, Option<u16>)> {
+        host(&self.url)
+    }
+
     /// How the repository is reached.
     pub fn transport(&self) -> Result<Transport, BadUrl> {
         transport(&self.url)
@@ -106,6 +111,17 @@ fn host_and_path(rest: &str) -> Result<(), BadUrl> {
     if sound && !host.starts_with('.') { Ok(()) } else { Err(BadUrl::Shape) }
 }
 
+fn host(url: &str) -> Option<(String, Option<u16>)> {
+    let transport = transport(url).ok().filter(|transport| *transport != Transport::File)?;
+    let (protocol, rest) = url.split_once("://").map_or((false, url), |(_, rest)| (true, rest));
+    let (user, rest) = split_user(rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, after) = authority.split_once(':').map_or((authority, ""), |(host, after)| (host, after));
+    // In `git@host:443/path` the colon begins a path.
+    let is_path = !protocol && transport == Transport::Ssh && (user.is_some() || !is_port(after));
+    Some((host.to_owned(), after.parse().ok().filter(|_| !is_path)))
+}
+
 fn is_port(text: &str) -> bool {
     !text.is_empty() && text.parse::<u16>().is_ok()
 }
@@ -147,6 +163,23 @@ mod tests {
             ("", Err(BadUrl::Shape)),
         ] {
             assert_eq!(transport(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_host_of_every_form() {
+        for (url, expected) in [
+            ("github.com/acme/gitops", Some(("github.com", None))),
+            ("git.acme.com:8443/gitops.git", Some(("git.acme.com", Some(8443)))),
+            ("https://git.acme.com:8443/gitops", Some(("git.acme.com", Some(8443)))),
+            ("git@github.com:acme/gitops.git", Some(("github.com", None))),
+            ("github.com:acme/gitops", Some(("github.com", None))),
+            ("git@github.com:443/gitops", Some(("github.com", None))),
+            ("ssh://git@github.com:2222/acme/gitops", Some(("github.com", Some(2222)))),
+            ("file:///srv/gitops.git", None),
+            ("http://github.com/acme", None),
+        ] {
+            assert_eq!(host(url), expected.map(|(name, port)| (name.to_owned(), port)), "{url}");
         }
     }
 
