@@ -35,6 +35,25 @@ pub enum SecretError {
     /// The value is no text.
     #[error("the {0} is not UTF-8 text")]
     NotText(SecretRef),
+    /// A secret is to be typed where there is no terminal.
+    #[error(
+        "there is no terminal to ask {0:?} on\n  name another reference in the configuration: env, file or command"
+    )]
+    NoTerminal(String),
+    /// The terminal can't be read.
+    #[error("the terminal can't be read: {0}\n  name another reference in the configuration: env, file or command")]
+    Terminal(std::io::Error),
+    /// The user stopped it instead of answering.
+    #[error("{0:?} was not answered\n  run it again, or name another reference in the configuration")]
+    Unanswered(String),
+    /// A private key that others may read.
+    #[error("the private key {} may be read by others (mode {mode:04o})\n  chmod 600 {}", .path.display(), .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
 }
 
 /// The value of a secret, less one line break at its end.
@@ -48,6 +67,7 @@ pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
             std::fs::read(path).map_err(|source| SecretError::File { path: path.clone(), source })?
         }
         SecretRef::Command(words) => output(words)?,
+        SecretRef::Prompt(question) => return crate::prompt::ask(question),
     };
     let mut text = String::from_utf8(bytes).map_err(|_| SecretError::NotText(reference.clone()))?;
     if text.ends_with('\n') {
