@@ -2,6 +2,7 @@
 
 mod docs;
 mod errors;
+mod git_server;
 mod killed;
 mod manifests;
 mod projects;

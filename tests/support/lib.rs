@@ -6,6 +6,8 @@
 
 mod api;
 mod audit;
+mod docker;
+mod git_server;
 mod run;
 mod sandbox;
 mod server;
@@ -20,6 +22,8 @@ use cluster::tools::{Progress, Tool, ToolContext};
 
 pub use api::{Api, Refusal};
 pub use audit::{Audit, Write};
+pub use docker::docker_at_hand;
+pub use git_server::{Access, Contents, GitServer, Login};
 pub use run::{Outcome, Running};
 pub use sandbox::{Sandbox, signal};
 pub use server::{Answer, Server, closed_port};
