@@ -4,10 +4,12 @@
 //! reads or writes YAML text.
 
 pub mod argocd;
+pub mod clone_check;
 pub mod config;
 pub mod environment;
 pub mod expose;
 pub mod files;
+pub mod fill;
 pub mod object;
 pub mod yaml;
 

@@ -19,6 +19,11 @@ pub struct Inputs {
     pub expected_kubernetes: Option<KubernetesVersion>,
     /// The admin password, by reference; `None` leaves Argo CD's own.
     pub admin_password: Option<SecretRef>,
+    /// Lines of known hosts that vouch for the Git host; empty where none is known or none is needed.
+    pub known_hosts: String,
+    /// Certificates (PEM) of the authorities that the Git host's certificate may come from, where they are
+    /// configured.
+    pub ca_certificate: Option<String>,
 }
 
 impl Inputs {

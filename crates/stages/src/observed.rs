@@ -1,6 +1,6 @@
 //! What was seen, as plain data: the other half of what a plan is made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use manifests::{Object, ObjectRef};
 use serde_json::Value;
@@ -16,8 +16,8 @@ pub struct Observed {
     pub nodes: Nodes,
     /// Objects that were looked for.
     pub objects: BTreeMap<ObjectRef, Live>,
-    /// How the stored admin password compares with the configured one.
-    pub password: PasswordState,
+    /// Values of Secrets that are already what a plan would fill in: the object and the key under its `data`.
+    pub stored: BTreeSet<(ObjectRef, String)>,
     /// The folders of the Git repository; `None` where it was not looked at.
     pub repository: Option<RepositoryState>,
 }
@@ -29,6 +29,11 @@ impl Observed {
             Some(Live::Found(object)) => Some(object),
             _ => None,
         }
+    }
+
+    /// The value under this key of the Secret is what a plan would fill in.
+    pub fn is_stored(&self, secret: &ObjectRef, key: &str) -> bool {
+        self.stored.contains(&(secret.clone(), key.to_owned()))
     }
 
     /// Takes objects that earlier stages would apply as if they were there, so that later stages can be planned
@@ -133,25 +138,18 @@ impl std::fmt::Display for KubernetesVersion {
     }
 }
 
-/// How the stored admin password compares with the configured one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PasswordState {
-    /// It was not compared.
-    #[default]
-    Unknown,
-    /// None is stored.
-    Unset,
-    /// Another one is stored.
-    Differs,
-    /// The configured one is stored.
-    Matches,
-}
-
-/// What a local Git repository holds.
+/// What the branch of a Git repository holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RepositoryState {
     /// There is a repository.
     pub exists: bool,
-    /// Folders at the top of the branch that hold at least one file.
+    /// The branch that was looked at: the configured one, or the repository's default; `None` where there is no
+    /// commit yet.
+    pub branch: Option<String>,
+    /// Folders at its top that hold something.
     pub folders: Vec<String>,
+    /// Folders at its top that hold nothing.
+    pub empty_folders: Vec<String>,
+    /// Whether the credentials of Seldon Enterprise Platform, where it is configured, may push.
+    pub writable: Option<bool>,
 }

@@ -1,8 +1,10 @@
 //! What a stage would do, as a value: it is shown, compared and applied, and is the same in all three.
 
-use manifests::config::SecretRef;
+use manifests::fill::{Fill, FilledSecret};
+use manifests::object::HIDDEN;
 use manifests::{Object, ObjectRef};
 use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use crate::diff::Change;
 use crate::observed::Observed;
@@ -123,16 +125,6 @@ pub enum Precondition {
     Unchanged(String),
 }
 
-/// A value that only the interpreter knows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Fill {
-    /// bcrypt hash (cost 10) of a secret.
-    BcryptOf(SecretRef),
-    /// The time of the change, RFC 3339 in UTC.
-    Now,
-}
-
 impl Apply {
     /// Applies `object` as one that this tool owns whole.
     pub fn new(object: Object) -> Self {
@@ -160,18 +152,49 @@ impl Apply {
         self
     }
 
+    /// Applies a Secret with values that only the interpreter knows.
+    pub fn filled(secret: FilledSecret) -> Self {
+        Self { fill: secret.fill, ..Self::new(secret.object) }
+    }
+
+    /// Only if the object is as it was read: for what several write into one field.
+    pub fn if_unchanged(mut self, live: Option<&Object>) -> Self {
+        self.precondition = match live {
+            Some(live) => Precondition::Unchanged(live.text("/metadata/resourceVersion").to_owned()),
+            None => Precondition::Absent,
+        };
+        self
+    }
+
     /// The apply with its changes filled in; `None` where it would change nothing.
     fn planned(mut self, observed: &Observed) -> Option<Self> {
         match observed.object(&self.object.reference()) {
             None => self.creates = true,
             Some(live) => {
-                self.changes = crate::diff::changes(&self.object, live, &self.manager);
-                if self.changes.is_empty() && self.fill.is_empty() {
+                self.changes = crate::diff::changes(&self.compared(live, observed), live, &self.manager);
+                if self.changes.is_empty() {
                     return None;
                 }
             }
         }
         Some(self)
+    }
+
+    /// The object as it will be, as far as can be told: a filled value is the stored one, or another one.
+    fn compared(&self, live: &Object, observed: &Observed) -> Object {
+        if self.fill.is_empty() {
+            return self.object.clone();
+        }
+        let mut data = self.object.get("/data").cloned().unwrap_or_else(|| json!({}));
+        for (key, _) in &self.fill {
+            let stored = observed.is_stored(&self.object.reference(), key);
+            data[key.as_str()] = match live.get("/data").and_then(|data| data.get(key)) {
+                Some(value) if stored => value.clone(),
+                // No value in base64 is equal to it.
+                _ => Value::from(HIDDEN),
+            };
+        }
+        self.object.clone().with("data", data)
     }
 }
 

@@ -14,6 +14,7 @@ mod root_path;
 mod tls_termination;
 mod verify;
 
+use manifests::fill::FilledSecret;
 use manifests::{Object, ObjectRef};
 
 use crate::inputs::Inputs;
@@ -39,13 +40,13 @@ pub struct Stage {
     pub checks: fn(&Inputs) -> Vec<Check>,
     /// What its plan needs to know besides objects.
     pub facts: &'static [Fact],
+    /// Secrets that it fills in, for their values to be compared. What it reads is observed by then.
+    pub secrets: fn(&Inputs, &Observed) -> Vec<FilledSecret>,
 }
 
 /// Something to observe that is no object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// [`Observed::password`].
-    Password,
     /// [`Observed::repository`].
     Repository,
     /// [`Inputs::install`]; known before anything is observed.
@@ -81,6 +82,10 @@ fn nothing_read(_: &Inputs) -> Vec<ObjectRef> {
 }
 
 fn no_objects(_: &Inputs) -> Vec<Object> {
+    Vec::new()
+}
+
+fn no_secrets(_: &Inputs, _: &Observed) -> Vec<FilledSecret> {
     Vec::new()
 }
 

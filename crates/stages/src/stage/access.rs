@@ -2,7 +2,7 @@
 
 use manifests::config::Variant;
 
-use super::{Check, Stage, no_objects, nothing_read};
+use super::{Check, Stage, no_objects, no_secrets, nothing_read};
 use crate::plan::Plan;
 
 pub(super) const STAGE: Stage = Stage {
@@ -20,4 +20,5 @@ pub(super) const STAGE: Stage = Stage {
         _ => vec![Check::Address],
     },
     facts: &[],
+    secrets: no_secrets,
 };

@@ -4,7 +4,7 @@ use manifests::config::{Config, Provider, Variant};
 use manifests::{MANAGER, Object, ObjectRef};
 use serde_json::json;
 
-use super::{Stage, install_argocd, no_checks, references};
+use super::{Stage, install_argocd, no_checks, no_secrets, references};
 use crate::inputs::Inputs;
 use crate::observed::{ClusterState, Observed};
 use crate::plan::{Action, Apply, Plan, PlanError};
@@ -18,6 +18,7 @@ pub(super) const STAGE: Stage = Stage {
     objects: nodes,
     checks: no_checks,
     facts: &[],
+    secrets: no_secrets,
 };
 
 fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {

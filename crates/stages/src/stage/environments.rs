@@ -4,10 +4,10 @@ use manifests::argocd::names::ARGOPROJ;
 use manifests::config::Environment;
 use manifests::{Object, ObjectRef, environment};
 
-use super::{Stage, install_argocd::refuse_terminating, no_checks, references};
+use super::{Stage, install_argocd::refuse_terminating, no_checks, no_secrets, references};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
-use crate::plan::{Apply, Plan, PlanError, Precondition};
+use crate::plan::{Apply, Plan, PlanError};
 
 pub(super) const STAGE: Stage = Stage {
     name: "environments",
@@ -21,6 +21,7 @@ pub(super) const STAGE: Stage = Stage {
     objects: |inputs| environment_objects(inputs, &inputs.config.environments),
     checks: no_checks,
     facts: &[],
+    secrets: no_secrets,
 };
 
 /// Namespaces, then projects, then Applications.
@@ -68,13 +69,11 @@ pub(super) fn environment_plan(
 
 /// A project's lists are atomic, so what others put there goes along, and only if nobody changes it meanwhile.
 fn apply_project(desired: Object, observed: &Observed) -> Apply {
-    let Some(live) = observed.object(&desired.reference()) else {
-        return Apply { precondition: Precondition::Absent, ..Apply::new(desired) };
-    };
-    let precondition = Precondition::Unchanged(live.text("/metadata/resourceVersion").to_owned());
-    // Forced because the lists are taken over whole, with everything that others had in them.
-    let apply = Apply::new(environment::merge_project(desired, live)).forced();
-    Apply { precondition, ..apply }
+    match observed.object(&desired.reference()) {
+        None => Apply::new(desired).if_unchanged(None),
+        // Forced because the lists are taken over whole, with everything that others had in them.
+        Some(live) => Apply::new(environment::merge_project(desired, live)).forced().if_unchanged(Some(live)),
+    }
 }
 
 fn istio_note(environment: &Environment, observed: &Observed) -> Option<String> {

@@ -4,7 +4,7 @@ use manifests::argocd::names;
 use manifests::config::Via;
 use manifests::{ObjectRef, expose};
 
-use super::{Stage, install_argocd::require, no_checks};
+use super::{Stage, install_argocd::require, no_checks, no_secrets};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
 use crate::plan::{Apply, Plan, PlanError};
@@ -21,6 +21,7 @@ pub(super) const STAGE: Stage = Stage {
     objects: |inputs| expose::object(&inputs.config).into_iter().collect(),
     checks: no_checks,
     facts: &[],
+    secrets: no_secrets,
 };
 
 fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {

@@ -1,6 +1,6 @@
 //! The GitOps repository: a folder for every environment.
 
-use super::{Fact, Stage, no_checks, no_objects, nothing_read};
+use super::{Fact, Stage, no_checks, no_objects, no_secrets, nothing_read};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
 use crate::plan::{Action, Plan, PlanError};
@@ -14,6 +14,7 @@ pub(super) const STAGE: Stage = Stage {
     objects: no_objects,
     checks: no_checks,
     facts: &[Fact::Repository],
+    secrets: no_secrets,
 };
 
 fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {

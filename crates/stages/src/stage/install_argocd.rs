@@ -4,7 +4,7 @@ use manifests::argocd::names;
 use manifests::config::{ManifestSource, Variant};
 use manifests::{Object, ObjectRef};
 
-use super::{Check, Fact, Stage};
+use super::{Check, Fact, Stage, no_secrets};
 use crate::diff::{self, Change};
 use crate::inputs::Inputs;
 use crate::observed::{KubernetesVersion, Observed};
@@ -19,6 +19,7 @@ pub(super) const STAGE: Stage = Stage {
     objects,
     checks: |inputs| vec![Check::RolledOut(workloads(inputs))],
     facts: &[Fact::Manifest],
+    secrets: no_secrets,
 };
 
 /// The first minor version of Kubernetes without `apiextensions.k8s.io/v1beta1`, and the first whose

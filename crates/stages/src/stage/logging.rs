@@ -1,7 +1,7 @@
 //! The environment of the request logger.
 
 use super::environments::{environment_objects, environment_plan, environment_reads};
-use super::{Stage, no_checks};
+use super::{Stage, no_checks, no_secrets};
 use crate::inputs::Inputs;
 use crate::plan::Plan;
 use manifests::config::Environment;
@@ -18,6 +18,7 @@ pub(super) const STAGE: Stage = Stage {
     objects: |inputs| environment_objects(inputs, &environments(inputs)),
     checks: no_checks,
     facts: &[],
+    secrets: no_secrets,
 };
 
 fn environments(inputs: &Inputs) -> Vec<Environment> {

@@ -3,7 +3,7 @@
 use manifests::argocd::settings::{self, Setting};
 
 use super::tls_termination::{setting_objects, setting_plan, setting_reads};
-use super::{Stage, no_checks};
+use super::{Stage, no_checks, no_secrets};
 use crate::inputs::Inputs;
 
 pub(super) const STAGE: Stage = Stage {
@@ -15,6 +15,7 @@ pub(super) const STAGE: Stage = Stage {
     objects: |inputs| setting_objects(inputs, &setting(inputs)),
     checks: no_checks,
     facts: &[],
+    secrets: no_secrets,
 };
 
 fn setting(inputs: &Inputs) -> Setting {

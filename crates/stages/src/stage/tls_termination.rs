@@ -4,7 +4,7 @@ use manifests::argocd::settings::{self, Setting};
 use manifests::config::Variant;
 use manifests::{Object, ObjectRef};
 
-use super::{Stage, install_argocd::require, no_checks, references};
+use super::{Stage, install_argocd::require, no_checks, no_secrets, references};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
 use crate::plan::{Apply, Plan, PlanError};
@@ -18,6 +18,7 @@ pub(super) const STAGE: Stage = Stage {
     objects: |inputs| setting_objects(inputs, &setting(inputs)),
     checks: no_checks,
     facts: &[],
+    secrets: no_secrets,
 };
 
 fn setting(inputs: &Inputs) -> Setting {

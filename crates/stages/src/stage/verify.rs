@@ -1,6 +1,6 @@
 //! Everything once more, as the cluster has it now.
 
-use super::{Check, Fact, Stage, install_argocd, no_objects, nothing_read};
+use super::{Check, Fact, Stage, install_argocd, no_objects, no_secrets, nothing_read};
 use crate::plan::Plan;
 use manifests::config::Config;
 
@@ -13,6 +13,7 @@ pub(super) const STAGE: Stage = Stage {
     objects: no_objects,
     checks: |inputs| vec![Check::RolledOut(install_argocd::workloads(inputs))],
     facts: &[Fact::Manifest],
+    secrets: no_secrets,
 };
 
 /// What the configuration asks for and no stage brings about yet: better said than silently passed over.

@@ -1,5 +1,6 @@
 //! The stages, in a pure world: nothing but values goes in and comes out.
 
+mod filled;
 mod list;
 mod plans;
 mod projects;

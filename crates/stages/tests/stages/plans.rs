@@ -1,15 +1,17 @@
 //! What single stages plan.
 
 use super::support::{
-    KUBERNETES_1_36, config, inputs, plan, plan_all, running, server, set, settled, stage, terminating, with,
+    Filled, KUBERNETES_1_36, STORED, config, inputs, plan, plan_all, running, server, set, settled, stage,
+    terminating, with,
 };
 use insta::assert_snapshot;
 use manifests::argocd::names;
 use manifests::config::{Config, GatewayApi, ManifestSource, Provider, SecretRef, Variant, Via};
+use manifests::fill::Fill;
 use manifests::{Object, ObjectRef};
 use serde_json::json;
-use stages::observed::{ClusterState, Live, PasswordState, RepositoryState};
-use stages::plan::{Action, Fill, Precondition};
+use stages::observed::{ClusterState, Live, RepositoryState};
+use stages::plan::{Action, Precondition};
 use stages::{Inputs, Observed};
 
 fn secret(inputs: &Inputs) -> Object {
@@ -88,17 +90,15 @@ fn a_stopped_cluster_is_started() {
 #[test]
 fn the_password_is_written_unless_it_matches() {
     let inputs = configured(|_| {});
-    let state = |password| {
-        let observed = Observed { password, ..with(running(KUBERNETES_1_36), secret(&inputs)) };
-        plan("admin-password", &inputs, &observed).unwrap()
-    };
-    assert_eq!(state(PasswordState::Matches).actions, []);
-    assert_eq!(state(PasswordState::Matches).unchanged, 1);
-    for (password, note) in [
-        (PasswordState::Unset, "no password is stored yet"),
-        (PasswordState::Differs, "the stored password is another one"),
-    ] {
-        let plan = state(password);
+    let state = |secret| plan("admin-password", &inputs, &with(running(KUBERNETES_1_36), secret)).unwrap();
+    let stored = secret(&inputs).with("data", json!({"admin.password": STORED}));
+    let matching = with(running(KUBERNETES_1_36), stored.clone()).with_filled(&inputs);
+    let plan = plan("admin-password", &inputs, &matching).unwrap();
+    assert_eq!((plan.actions.as_slice(), plan.unchanged, plan.notes.len()), (&[] as &[_], 1, 0));
+    for (secret, note) in
+        [(secret(&inputs), "no password is stored yet"), (stored, "the stored password is another one")]
+    {
+        let plan = state(secret);
         assert_eq!(plan.notes, [note]);
         let [Action::Apply(apply)] = plan.actions.as_slice() else { panic!("{plan:?}") };
         assert_eq!(apply.manager, "gitops-setup-admin-password");
@@ -204,7 +204,8 @@ fn a_repository_gets_the_folders_that_it_lacks() {
     let inputs = configured(|config| config.git.url = "file:///srv/gitops".into());
     let observed = |exists, folders: &[&str]| {
         let folders = folders.iter().map(ToString::to_string).collect();
-        Observed { repository: Some(RepositoryState { exists, folders }), ..Observed::default() }
+        let state = RepositoryState { exists, folders, ..RepositoryState::default() };
+        Observed { repository: Some(state), ..Observed::default() }
     };
     let actions = |observed| plan("git-repository", &inputs, &observed).unwrap().actions;
     let init = |folders: &[&str]| {
@@ -304,8 +305,7 @@ fn a_secret_in_the_cluster_is_in_no_plan() {
             "fieldsV1": {"f:data": {"f:webhook.github.secret": {}}},
         }]),
     );
-    let observed = Observed { password: PasswordState::Differs, ..with(running(KUBERNETES_1_36), live) };
-    let (plans, _) = plan_all(&inputs, observed).unwrap();
+    let (plans, _) = plan_all(&inputs, with(running(KUBERNETES_1_36), live)).unwrap();
     let text = format!("{plans:?}{}", serde_json::to_string(&plans).unwrap());
     assert!(text.contains("webhook.github.secret"), "the removal is shown");
     assert!(!text.contains("planted") && !text.contains("cGxhbnRlZA=="));

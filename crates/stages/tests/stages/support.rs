@@ -2,11 +2,14 @@
 
 use manifests::argocd::{bundled, install};
 use manifests::config::{Config, Environment, Git, Logging, SecretRef};
+use manifests::fill::FilledSecret;
 use manifests::{Object, ObjectRef};
 use serde_json::{Value, json};
-use stages::observed::{ClusterState, KubernetesVersion, Live, PasswordState, RepositoryState};
+use stages::observed::{ClusterState, KubernetesVersion, Live, RepositoryState};
 use stages::{ALL, Inputs, Observed, Plan, PlanError, Stage};
 
+/// A value in base64 as it is found in a Secret; it must not turn up in any plan.
+pub(crate) const STORED: &str = "cGxhbnRlZA==";
 pub(crate) const KUBERNETES_1_36: KubernetesVersion = KubernetesVersion { major: 1, minor: 36 };
 
 /// A configuration with two environments and the request logger's.
@@ -41,12 +44,7 @@ pub(crate) fn plan(name: &str, inputs: &Inputs, observed: &Observed) -> Result<P
 
 /// A cluster that runs and has nothing of ours.
 pub(crate) fn running(kubernetes: KubernetesVersion) -> Observed {
-    Observed {
-        cluster: ClusterState::Running,
-        kubernetes: Some(kubernetes),
-        password: PasswordState::Unset,
-        ..Observed::default()
-    }
+    Observed { cluster: ClusterState::Running, kubernetes: Some(kubernetes), ..Observed::default() }
 }
 
 /// The plan of every stage.
@@ -72,9 +70,37 @@ pub(crate) fn settled(inputs: &Inputs, observed: Observed) -> Observed {
         folders.filter(|object| object.kind() == "Namespace").map(|object| object.name().to_owned());
     Observed {
         cluster: ClusterState::Running,
-        password: PasswordState::Matches,
-        repository: Some(RepositoryState { exists: true, folders: folders.collect() }),
+        repository: Some(RepositoryState {
+            exists: true,
+            folders: folders.collect(),
+            ..RepositoryState::default()
+        }),
         ..observed
+    }
+    .with_filled(inputs)
+}
+
+/// Secrets that were filled in.
+pub(crate) trait Filled {
+    /// The same, where every value that a plan would fill in is stored.
+    fn with_filled(self, inputs: &Inputs) -> Self;
+}
+
+impl Filled for Observed {
+    fn with_filled(mut self, inputs: &Inputs) -> Self {
+        let secrets: Vec<FilledSecret> =
+            ALL.iter().flat_map(|stage| (stage.secrets)(inputs, &self)).collect();
+        for secret in secrets {
+            let reference = secret.object.reference();
+            let Some(Live::Found(live)) = self.objects.get_mut(&reference) else { continue };
+            let mut data = live.get("/data").cloned().unwrap_or_else(|| json!({}));
+            for (key, _) in secret.fill {
+                data[key.as_str()] = json!(STORED);
+                self.stored.insert((reference.clone(), key));
+            }
+            **live = live.as_ref().clone().with("data", data);
+        }
+        self
     }
 }
 

@@ -30,9 +30,10 @@ pub struct Seldon {
     /// Its Helm release, which is then upgraded with the section `gitops`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub helm: Option<HelmRelease>,
-    /// Makes a token of the role `seldon-admin` for each AppProject and keeps it in the Secret `jwt-argocd`.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub project_token: bool,
+    /// AppProject for whose role `seldon-admin` a token is made, which is kept in the Secret `jwt-argocd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = DNS_NAME))]
+    pub project_token: Option<String>,
 }
 
 impl Default for Seldon {
@@ -44,7 +45,7 @@ impl Default for Seldon {
             auth: None,
             values_file: None,
             helm: None,
-            project_token: false,
+            project_token: None,
         }
     }
 }
