@@ -15,6 +15,9 @@ pub(crate) const LABEL: &str = "gitops-setup-test";
 /// Names a local image to build on, where Debian's own can't be pulled.
 const BASE_IMAGE: &str = "GITOPS_SETUP_TEST_BASE_IMAGE";
 
+/// How apt gets out of a machine that isn't let out directly.
+const PROXIES: [&str; 6] = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+
 /// Whether containers can be started here.
 ///
 /// # Panics
@@ -83,6 +86,10 @@ fn build(image: &Built, folder: &Path, base: Option<&str>) -> Result<(), String>
     if let Some(base) = base {
         command.args(["--build-arg", &format!("BASE={base}")]);
     }
+    // Docker knows these without a declaration, and takes the values from the environment.
+    for proxy in PROXIES.into_iter().filter(|proxy| std::env::var_os(proxy).is_some()) {
+        command.args(["--build-arg", proxy]);
+    }
     docker(command.arg(folder))
 }
 
@@ -91,7 +98,13 @@ fn docker(command: &mut Command) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
-    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+    let said = [output.stdout, output.stderr]
+        .map(|said| String::from_utf8_lossy(&said).trim().to_owned())
+        .join("\n");
+    eprintln!("{command:?}:\n{said}");
+    let last = said.lines().last().unwrap_or_default();
+    let verb = command.get_args().next().unwrap_or_default();
+    Err(format!("docker {}: {last}", verb.display()))
 }
 
 fn digest(folder: &Path, base: Option<&str>) -> String {
