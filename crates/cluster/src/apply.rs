@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use http::{Request, StatusCode};
-use kube::core::params::{Patch, PatchParams, PostParams};
+use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams};
 use manifests::{Object, ObjectRef};
 use serde_json::Value;
 
@@ -98,6 +98,18 @@ impl Client {
         match reply.status.is_success() {
             true => Ok(()),
             false => Err(self.failure(verb, &reference, &reply)),
+        }
+    }
+
+    /// Deletes an object with what belongs to it, if it is still there. Comes back before it is gone.
+    pub async fn delete(&self, object: &ObjectRef) -> Result<(), ClusterError> {
+        let request = collection(object)
+            .delete(&object.name, &DeleteParams::background())
+            .map_err(|source| invalid(object, &source.to_string()))?;
+        let reply = self.send(|| request.clone(), |_, _| false).await?;
+        match reply.status {
+            status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
+            _ => Err(self.failure("delete", object, &reply)),
         }
     }
 

@@ -38,6 +38,12 @@ fn groups(environment: &Environment) -> impl Iterator<Item = (&str, &'static str
     read.chain(write)
 }
 
+/// Folders of the repository that the environments need, one each, named like their namespaces.
+pub fn folders(config: &Config) -> Vec<String> {
+    let logging = config.logging.iter().map(|logging| logging.namespace.clone());
+    config.environments.iter().map(|environment| environment.namespace.clone()).chain(logging).collect()
+}
+
 /// The Application that keeps the namespace like the folder of the same name in the repository.
 pub fn application(environment: &Environment, git: &Git, argocd_namespace: &str) -> Object {
     let reference =

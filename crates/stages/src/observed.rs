@@ -20,6 +20,8 @@ pub struct Observed {
     pub stored: BTreeSet<(ObjectRef, String)>,
     /// The folders of the Git repository; `None` where it was not looked at.
     pub repository: Option<RepositoryState>,
+    /// Whether the Helm values of Seldon Enterprise Platform are as they should be.
+    pub values: ValuesState,
 }
 
 impl Observed {
@@ -136,6 +138,15 @@ impl std::fmt::Display for KubernetesVersion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
     }
+}
+
+/// Whether the Helm values of Seldon Enterprise Platform are as they should be; `None` where nobody looked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ValuesState {
+    /// Those of the user's file.
+    pub file: Option<bool>,
+    /// Those of the release in the cluster.
+    pub release: Option<bool>,
 }
 
 /// What the branch of a Git repository holds.

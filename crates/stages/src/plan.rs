@@ -1,5 +1,7 @@
 //! What a stage would do, as a value: it is shown, compared and applied, and is the same in all three.
 
+use std::path::PathBuf;
+
 use manifests::fill::{Fill, FilledSecret};
 use manifests::object::HIDDEN;
 use manifests::{Object, ObjectRef};
@@ -47,6 +49,14 @@ impl Plan {
         self
     }
 
+    /// Adds an action, unless what it brings about is so already.
+    pub fn push(&mut self, action: Action, is_so: bool) {
+        match is_so {
+            true => self.unchanged += 1,
+            false => self.actions.push(action),
+        }
+    }
+
     /// Adds what `apply` would change, if it would change anything.
     pub fn push_apply(&mut self, apply: Apply, observed: &Observed) {
         match apply.planned(observed) {
@@ -73,6 +83,22 @@ pub enum Action {
         /// Folders to add.
         folders: Vec<String>,
     },
+    /// Merges the section `gitops` into a Helm values file of Seldon Enterprise Platform.
+    MergeValues {
+        /// The file.
+        path: PathBuf,
+        /// Name of the Secret with the Git credentials.
+        secret: String,
+    },
+    /// Upgrades the Helm release of Seldon Enterprise Platform with the section `gitops`, other values kept.
+    UpgradeRelease {
+        /// Name of the release.
+        release: String,
+        /// Its namespace.
+        namespace: String,
+        /// Name of the Secret with the Git credentials.
+        secret: String,
+    },
     /// Server-side apply.
     Apply(Box<Apply>),
     /// Removes a field that somebody else owns and that keeps the set-up from working.
@@ -84,6 +110,13 @@ pub enum Action {
         /// Why it has to go.
         why: String,
     },
+}
+
+impl Action {
+    /// It is a request to the API server. Others are done on this machine, or by programs.
+    pub fn is_request(&self) -> bool {
+        matches!(self, Self::Apply(_) | Self::RemoveField { .. })
+    }
 }
 
 /// Server-side apply of one object.

@@ -11,6 +11,7 @@ mod git_repository;
 mod install_argocd;
 mod logging;
 mod root_path;
+mod seldon_values;
 mod tls_termination;
 mod verify;
 
@@ -49,6 +50,8 @@ pub struct Stage {
 pub enum Fact {
     /// [`Observed::repository`].
     Repository,
+    /// [`Observed::values`].
+    Values,
     /// [`Inputs::install`]; known before anything is observed.
     Manifest,
 }
@@ -60,6 +63,8 @@ pub enum Check {
     RolledOut(Vec<ObjectRef>),
     /// An address is found under which Argo CD is reached.
     Address,
+    /// Argo CD's own Secret opens the repository inside the cluster.
+    Cloned,
 }
 
 /// Every stage, in the order in which they run.
@@ -74,6 +79,7 @@ pub const ALL: &[&Stage] = &[
     &git_repository::STAGE,
     &environments::STAGE,
     &logging::STAGE,
+    &seldon_values::STAGE,
     &verify::STAGE,
 ];
 
