@@ -1,6 +1,7 @@
 //! A connection to an API server: requests with bounded retries, and errors that name the object.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, StatusCode};
@@ -27,6 +28,8 @@ pub struct Client {
     pub(crate) kube: kube::Client,
     server: String,
     patience: Duration,
+    /// The last `Date` that the server sent.
+    date: Arc<Mutex<Option<String>>>,
 }
 
 /// The server's last word on a request.
@@ -63,13 +66,18 @@ impl Client {
         }
         let server = config.cluster_url.to_string();
         let kube = kube::Client::try_from(config).map_err(|source| error(innermost(&source)))?;
-        Ok(Self { kube, server, patience: PATIENCE })
+        Ok(Self { kube, server, patience: PATIENCE, date: Arc::default() })
     }
 
     /// The same connection, with another bound on how long a request is tried again.
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    /// The time by the server's clock when it last answered, in the form of the HTTP header `Date`.
+    pub fn server_date(&self) -> Option<String> {
+        self.date.lock().expect("never poisoned").clone()
     }
 
     /// Sends a request until the server gives an answer that trying again would not change. 429, 5xx and lost
@@ -109,6 +117,9 @@ impl Client {
             Ok(response) => response,
             Err(error) => return (Err(innermost(&error)), None),
         };
+        if let Some(date) = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok()) {
+            *self.date.lock().expect("never poisoned") = Some(date.to_owned());
+        }
         let asked = response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         let asked = asked.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
         let status = response.status();
