@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use sha2::{Digest, Sha256};
 use testcontainers::core::client::docker_client_instance;
@@ -48,6 +48,9 @@ pub(crate) struct Built {
 
 /// The image of a folder of `fixtures`, built where it isn't there yet: the tag says what went into it.
 pub(crate) fn image(fixture: &str) -> Option<Built> {
+    // A second test finds the image that the first one builds.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(fixture);
     let base = std::env::var(BASE_IMAGE).ok().filter(|base| !base.is_empty());
     let built = Built { name: format!("{LABEL}/{fixture}"), tag: digest(&folder, base.as_deref()) };
@@ -90,7 +93,10 @@ fn build(image: &Built, folder: &Path, base: Option<&str>) -> Result<(), String>
     for proxy in PROXIES.into_iter().filter(|proxy| std::env::var_os(proxy).is_some()) {
         command.args(["--build-arg", proxy]);
     }
-    docker(command.arg(folder))
+    docker(command.arg(folder)).map_err(|said| {
+        eprintln!("{command:?}:\n{said}");
+        format!("docker build: {}", said.lines().last().unwrap_or_default())
+    })
 }
 
 fn docker(command: &mut Command) -> Result<(), String> {
@@ -98,13 +104,8 @@ fn docker(command: &mut Command) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
-    let said = [output.stdout, output.stderr]
-        .map(|said| String::from_utf8_lossy(&said).trim().to_owned())
-        .join("\n");
-    eprintln!("{command:?}:\n{said}");
-    let last = said.lines().last().unwrap_or_default();
-    let verb = command.get_args().next().unwrap_or_default();
-    Err(format!("docker {}: {last}", verb.display()))
+    let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).trim().to_owned());
+    Err(said.join("\n"))
 }
 
 fn digest(folder: &Path, base: Option<&str>) -> String {
