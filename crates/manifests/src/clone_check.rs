@@ -65,7 +65,12 @@ pub fn job(config: &Config, secret: &str, image: &str, folders: &[String]) -> Op
             "volumes": [
                 { "name": "work", "emptyDir": {} },
                 // Readable for the group only: ssh refuses a key of its own user that others may read.
-                { "name": "credentials", "secret": { "secretName": secret, "defaultMode": 0o440 } },
+                { "name": "credentials", "secret": {
+                    "secretName": secret,
+                    "defaultMode": 0o440,
+                    // A public repository may have none.
+                    "optional": true,
+                } },
                 { "name": "trust", "projected": { "sources": [
                     { "configMap": { "name": "argocd-ssh-known-hosts-cm", "optional": true } },
                     { "configMap": { "name": "argocd-tls-certs-cm", "optional": true } },

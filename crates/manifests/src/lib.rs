@@ -11,6 +11,9 @@ pub mod expose;
 pub mod files;
 pub mod fill;
 pub mod object;
+pub mod repository;
+pub mod seldon;
+pub mod trust;
 pub mod yaml;
 
 pub use object::{Object, ObjectRef};

@@ -36,6 +36,13 @@ pub fn parse_objects(text: &str) -> Result<Vec<Object>, YamlError> {
     Ok(objects)
 }
 
+/// One document as a value; `null` where there is none.
+pub fn parse_value(text: &str) -> Result<Value, YamlError> {
+    let document: Option<Value> = serde_yaml::from_str_with_options(text, read_options())
+        .map_err(|error| YamlError::Syntax(error.to_string()))?;
+    Ok(document.unwrap_or(Value::Null))
+}
+
 fn push_objects(mut value: Value, objects: &mut Vec<Object>) -> Result<(), NotAnObject> {
     if value["kind"] == "List"
         && let Some(Value::Array(items)) = value.get_mut("items").map(Value::take)

@@ -10,6 +10,10 @@ pub const SERVER: &str = "argocd-server";
 pub const CMD_PARAMS: &str = "argocd-cmd-params-cm";
 /// Secret with the admin password and webhook secrets.
 pub const SECRET: &str = "argocd-secret";
+/// ConfigMap with settings of Argo CD.
+pub const CONFIG: &str = "argocd-cm";
+/// Key of [`known_hosts`] with the text.
+pub const KNOWN_HOSTS_KEY: &str = "ssh_known_hosts";
 /// The cluster that Argo CD itself runs in, as Argo CD names it.
 pub const IN_CLUSTER: &str = "https://kubernetes.default.svc";
 
@@ -31,4 +35,19 @@ pub fn secret(namespace: &str) -> ObjectRef {
 /// The ConfigMap with flags of Argo CD's components.
 pub fn cmd_params(namespace: &str) -> ObjectRef {
     ObjectRef::namespaced("v1", "ConfigMap", namespace, CMD_PARAMS)
+}
+
+/// The ConfigMap with settings of Argo CD.
+pub fn config(namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced("v1", "ConfigMap", namespace, CONFIG)
+}
+
+/// The ConfigMap with the keys of SSH hosts.
+pub fn known_hosts(namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced("v1", "ConfigMap", namespace, "argocd-ssh-known-hosts-cm")
+}
+
+/// The ConfigMap with the certificates of hosts, one key a host.
+pub fn tls_certificates(namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced("v1", "ConfigMap", namespace, "argocd-tls-certs-cm")
 }
