@@ -2,14 +2,22 @@
 //!
 //! Knows nothing of clusters and stages.
 
+mod agent;
+mod bounded;
 pub mod credentials;
+mod git;
 pub mod github_app;
+pub mod hosts;
+pub mod http;
 pub mod key;
 mod prompt;
+pub mod remote;
 pub mod repository;
 pub mod secret;
 
 pub use credentials::{CredentialError, Credentials};
 pub use github_app::GithubApp;
+pub use hosts::{Host, HostError};
 pub use key::{KeyError, SshKey};
+pub use remote::{Category, Remote, RemoteError, RemoteState, Trust, look};
 pub use secret::{SecretError, resolve};
