@@ -7,6 +7,9 @@ use support::Sandbox;
 
 use crate::PROGRAM;
 
+const DOCUMENTS: [&str; 5] =
+    ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/git.md", "docs/output.md"];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -50,6 +53,31 @@ fn every_command_of_the_readme_runs_in_its_order() {
 }
 
 #[test]
+fn every_command_of_the_page_on_git_runs() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let commands = code(&read("docs/git.md"), "sh");
+    assert!(!commands.is_empty());
+    for command in &commands {
+        sandbox.run(&ours(command).expect("a command of ours")).exits(0);
+    }
+}
+
+#[test]
+fn every_command_that_the_text_names_exists() {
+    let sandbox = Sandbox::new(PROGRAM);
+    for name in DOCUMENTS {
+        let text = read(name);
+        for words in text.split('`').filter_map(ours) {
+            let mut asked: Vec<&str> =
+                words.into_iter().take_while(|word| word.chars().all(|c| c.is_lowercase() || c == '-')).collect();
+            asked.retain(|word| !word.starts_with("--"));
+            asked.push("--help");
+            sandbox.run(&asked).exits(0);
+        }
+    }
+}
+
+#[test]
 fn every_command_of_the_table_exists_and_none_is_left_out() {
     let readme = read("README.md");
     let rows = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
@@ -57,7 +85,7 @@ fn every_command_of_the_table_exists_and_none_is_left_out() {
     let mut tasks = Vec::new();
     for words in rows.filter_map(ours) {
         let words: Vec<&str> =
-            words.into_iter().filter(|word| word.chars().all(|c| c.is_lowercase())).collect();
+            words.into_iter().filter(|word| word.chars().all(|c| c.is_lowercase() || c == '-')).collect();
         let mut asked = words.clone();
         asked.push("--help");
         sandbox.run(&asked).exits(0);
@@ -104,7 +132,7 @@ fn every_event_is_documented() {
 
 #[test]
 fn links_in_the_documents_lead_somewhere() {
-    for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/output.md"] {
+    for name in DOCUMENTS {
         let text = read(name);
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let local = !target.contains("://");

@@ -1,5 +1,6 @@
 //! Tests against real servers, one file a subject.
 
+mod credentials;
 mod docs;
 mod errors;
 mod git_server;
