@@ -36,7 +36,7 @@ const GITLAB: &[&str] = &[
 ];
 
 /// Text of a `known_hosts` file.
-pub(super) fn text() -> String {
+pub(crate) fn text() -> String {
     let lines = HOSTS.iter().flat_map(|(host, keys)| keys.iter().map(move |key| format!("{host} {key}\n")));
     format!("{HEADER}\n{}", lines.collect::<String>())
 }

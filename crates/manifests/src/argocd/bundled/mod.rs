@@ -14,7 +14,7 @@
 mod config;
 mod crds;
 mod env;
-mod known_hosts;
+pub(crate) mod known_hosts;
 mod network;
 mod pod;
 mod rbac;
