@@ -36,11 +36,23 @@ pub fn parse_objects(text: &str) -> Result<Vec<Object>, YamlError> {
     Ok(objects)
 }
 
+/// A text is no YAML document. What it holds is not repeated: it may be a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not one valid YAML document (line {line}, column {column})")]
+pub struct NotYaml {
+    /// Line, from 1; 0 where it is not known.
+    pub line: u64,
+    /// Column, from 1; 0 where it is not known.
+    pub column: u64,
+}
+
 /// One document as a value; `null` where there is none.
-pub fn parse_value(text: &str) -> Result<Value, YamlError> {
-    let document: Option<Value> = serde_yaml::from_str_with_options(text, read_options())
-        .map_err(|error| YamlError::Syntax(error.to_string()))?;
-    Ok(document.unwrap_or(Value::Null))
+pub fn parse_value(text: &str) -> Result<Value, NotYaml> {
+    let document: Result<Option<Value>, _> = serde_yaml::from_str_with_options(text, read_options());
+    document.map(Option::unwrap_or_default).map_err(|error| {
+        let (line, column) = error.location().map_or((0, 0), |place| (place.line(), place.column()));
+        NotYaml { line, column }
+    })
 }
 
 fn push_objects(mut value: Value, objects: &mut Vec<Object>) -> Result<(), NotAnObject> {
