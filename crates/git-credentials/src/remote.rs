@@ -86,6 +86,11 @@ pub async fn look(remote: &Remote, write: bool) -> Result<RemoteState, RemoteErr
     Ok(state)
 }
 
+/// What git and ssh mean by what they wrote to standard error somewhere else, such as inside the cluster.
+pub fn explained(remote: &Remote, stderr: &str) -> RemoteError {
+    classify::classify(&Target::new(remote, false), stderr)
+}
+
 /// A repository that answered.
 pub(crate) struct Opened<'a> {
     pub(crate) session: Session<'a>,

@@ -25,7 +25,6 @@ pub enum Created {
 
 #[derive(Deserialize)]
 struct User {
-    #[serde(alias = "username")]
     login: String,
 }
 
