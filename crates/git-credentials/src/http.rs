@@ -256,6 +256,10 @@ fn io_error(error: &io::Error) -> Broken {
     if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return tls(error);
     }
+    // The standard library has no kind for it.
+    if error.to_string().starts_with("failed to lookup address") {
+        return Broken::NoSuchHost;
+    }
     match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Broken::TimedOut,
         io::ErrorKind::UnexpectedEof => {
