@@ -65,7 +65,9 @@ impl Credentials {
             Some(GitAuth::Ssh { private_key, passphrase, .. }) => {
                 let phrase = passphrase.as_ref().map(find).transpose()?;
                 let key = SshKey::parse(&find(private_key)?, phrase.as_ref());
-                Self::Ssh(key.map_err(|source| CredentialError::Key { reference: private_key.clone(), source })?)
+                Self::Ssh(
+                    key.map_err(|source| CredentialError::Key { reference: private_key.clone(), source })?,
+                )
             }
         })
     }

@@ -41,7 +41,9 @@ pub enum SecretError {
     )]
     NoTerminal(String),
     /// The terminal can't be read.
-    #[error("the terminal can't be read: {0}\n  name another reference in the configuration: env, file or command")]
+    #[error(
+        "the terminal can't be read: {0}\n  name another reference in the configuration: env, file or command"
+    )]
     Terminal(std::io::Error),
     /// The user stopped it instead of answering.
     #[error("{0:?} was not answered\n  run it again, or name another reference in the configuration")]
