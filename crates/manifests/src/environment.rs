@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::MANAGER;
 use crate::argocd::names::{ARGOPROJ, IN_CLUSTER};
 use crate::config::{Config, Environment, Git, GroupKind, default_application};
+use crate::fill::ProjectToken;
 use crate::object::{Object, ObjectRef};
 
 /// Name of the role that Seldon Enterprise Platform uses in each project.
@@ -136,6 +137,44 @@ fn merge_roles(desired: &[Value], live: &[Value]) -> Vec<Value> {
     kept.chain(new).collect()
 }
 
+/// `project` with a token of the role [`PROJECT_ROLE`] in it. Argo CD accepts a token only if its project knows it.
+pub fn with_token(mut project: Object, token: &ProjectToken) -> Object {
+    let role = project.list("/spec/roles").iter().position(|role| role["name"] == token.role.as_str());
+    let role = role.and_then(|index| project.get_mut(&format!("/spec/roles/{index}")));
+    if let Some(role) = role {
+        let entry = json!({ "iat": token.issued_at, "id": token.id });
+        let known = role["jwtTokens"].as_array().cloned().unwrap_or_default();
+        if !known.contains(&entry) {
+            let others = known.into_iter().filter(|other| other["id"] != token.id.as_str());
+            role["jwtTokens"] = others.chain([entry]).collect();
+        }
+    }
+    project
+}
+
+/// When the API server made the object, in seconds since 1970; `None` where it has not yet.
+pub fn created_at(object: &Object) -> Option<i64> {
+    let text = object.text("/metadata/creationTimestamp").strip_suffix('Z')?;
+    let (date, time) = text.split_once('T')?;
+    let numbers = |text: &str, by: char| -> Option<[i64; 3]> {
+        let numbers: Result<Vec<i64>, _> = text.split(by).map(str::parse).collect();
+        numbers.ok()?.try_into().ok()
+    };
+    let [year, month, day] = numbers(date, '-')?;
+    let [hour, minute, second] = numbers(time, ':')?;
+    Some(days_since_1970(year, month, day)? * 86_400 + hour * 3_600 + minute * 60 + second)
+}
+
+/// Days of the Gregorian calendar. A year begins in March here, so that the leap day comes last.
+fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let year = if month < 3 { year - 1 } else { year };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    Some(365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719_468)
+}
+
 fn to_json(value: &impl Serialize) -> Value {
     serde_json::to_value(value).expect("plain structs with text keys have a JSON form")
 }
@@ -207,4 +246,54 @@ struct ProjectSpec {
 struct Role {
     name: &'static str,
     policies: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(at: &str) -> Option<i64> {
+        let object = Object::new(&ObjectRef::cluster_scoped("v1", "Namespace", "x"));
+        let metadata = json!({ "name": "x", "creationTimestamp": at });
+        created_at(&object.with("metadata", metadata))
+    }
+
+    #[test]
+    fn seconds_since_1970() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2000-02-29T12:34:56Z", Some(951_827_696)),
+            ("2000-03-01T00:00:00Z", Some(951_868_800)),
+            ("2026-11-21T09:29:54Z", Some(1_795_253_394)),
+            ("2100-03-01T00:00:00Z", Some(4_107_542_400)),
+            ("2026-11-21T09:29:54+01:00", None),
+            ("", None),
+            ("2026-13-21T09:29:54Z", None),
+        ] {
+            assert_eq!(made(text), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_noted_once_in_its_role() {
+        let token = ProjectToken {
+            project: "seldon".into(),
+            role: PROJECT_ROLE.into(),
+            id: "gitops-setup".into(),
+            issued_at: 2,
+            signed_by: ObjectRef::namespaced("v1", "Secret", "argocd", "argocd-secret"),
+        };
+        let project = Object::new(&ObjectRef::namespaced(ARGOPROJ, "AppProject", "argocd", "seldon")).with(
+            "spec",
+            json!({ "roles": [
+                { "name": "ci", "jwtTokens": [{ "iat": 1 }] },
+                { "name": PROJECT_ROLE, "jwtTokens": [{ "iat": 1, "id": "gitops-setup" }, { "iat": 1 }] },
+            ] }),
+        );
+        let with = with_token(project, &token);
+        assert_eq!(with.get("/spec/roles/0/jwtTokens"), Some(&json!([{ "iat": 1 }])));
+        let tokens = json!([{ "iat": 1 }, { "iat": 2, "id": "gitops-setup" }]);
+        assert_eq!(with.get("/spec/roles/1/jwtTokens"), Some(&tokens));
+        assert_eq!(with_token(with.clone(), &token), with);
+    }
 }

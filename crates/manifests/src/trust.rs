@@ -8,17 +8,19 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::MANAGER;
 use crate::argocd::names;
-use crate::object::Object;
+use crate::object::{Object, ObjectRef};
 
 /// The RSA key of GitHub whose private half was public for a while in March 2023: whoever has it can pass for
 /// GitHub. Argo CD shipped it up to 2.6.7.
 const RETIRED: &str = "nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8";
 
-/// What to tell where the key is taken out.
-pub const RETIRED_NOTE: &str = "GitHub's RSA host key of before March 2023 is taken out: its private half leaked \
-     (SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8)";
+/// What is told of the retired key where it is found.
+pub fn retired_note(place: &str) -> String {
+    format!(
+        "GitHub's RSA host key of before March 2023 is left out of {place}: its private half leaked (SHA256:{RETIRED})"
+    )
+}
 
 /// The ConfigMap with this text of known hosts.
 pub fn known_hosts_object(argocd_namespace: &str, text: &str) -> Object {
@@ -31,9 +33,8 @@ pub fn certificates_object(argocd_namespace: &str, host: &str, pem: &str) -> Obj
 }
 
 /// Argo CD finds its ConfigMaps by the label.
-fn config_map(reference: &crate::ObjectRef) -> Object {
+fn config_map(reference: &ObjectRef) -> Object {
     Object::new(reference)
-        .with_label("app.kubernetes.io/managed-by", MANAGER)
         .with_label("app.kubernetes.io/name", &reference.name)
         .with_label("app.kubernetes.io/part-of", "argocd")
 }
@@ -41,6 +42,17 @@ fn config_map(reference: &crate::ObjectRef) -> Object {
 /// The text of known hosts in a ConfigMap.
 pub fn known_hosts_in(object: &Object) -> &str {
     object.text(&format!("/data/{}", names::KNOWN_HOSTS_KEY))
+}
+
+/// Takes the retired key out of a manifest's known hosts, and says so.
+pub(crate) fn leave_out_retired(object: &mut Object) -> Option<String> {
+    let reference = object.reference();
+    if reference.kind != "ConfigMap" || !has_retired_key(known_hosts_in(object)) {
+        return None;
+    }
+    let kept = merge_known_hosts(known_hosts_in(object), "");
+    *object.get_mut(&format!("/data/{}", names::KNOWN_HOSTS_KEY))? = kept.into();
+    Some(retired_note("the manifest"))
 }
 
 /// `live`, followed by the lines of `ours` that it lacks. Nothing of others is lost but the retired key.

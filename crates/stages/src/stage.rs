@@ -7,9 +7,11 @@ mod admin_password;
 mod cluster;
 mod environments;
 mod expose;
+mod git_credentials;
 mod git_repository;
 mod install_argocd;
 mod logging;
+mod project_token;
 mod root_path;
 mod seldon_values;
 mod tls_termination;
@@ -77,8 +79,10 @@ pub const ALL: &[&Stage] = &[
     &expose::STAGE,
     &access::STAGE,
     &git_repository::STAGE,
+    &git_credentials::STAGE,
     &environments::STAGE,
     &logging::STAGE,
+    &project_token::STAGE,
     &seldon_values::STAGE,
     &verify::STAGE,
 ];

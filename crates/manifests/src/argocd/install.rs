@@ -9,6 +9,7 @@ use super::version::ArgoVersion;
 use crate::MANAGER;
 use crate::config::ArgoCd;
 use crate::object::{Object, ObjectRef};
+use crate::trust;
 
 /// Objects ready to be applied, and what a reader of the plan should know about them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +47,7 @@ pub enum InstallError {
 ///   candidate, 3.0.10 the release before);
 /// - every port names its protocol, which older servers' server-side apply asks for;
 /// - Secrets have `data` only: `stringData` is never read back, so applying it would never settle;
+/// - a host key of GitHub's that leaked is left out;
 /// - settings of the server that stages of their own set are left out, or two stages would fight over them;
 /// - before 2.1, TLS termination and root path are flags of the server's command.
 ///
@@ -62,6 +64,11 @@ pub fn prepare(manifest: Vec<Object>, argocd: &ArgoCd, published: bool) -> Resul
         set_image_tags(object, &argocd.version, published, &mut notes)?;
         name_protocols(object);
         encode_string_data(object);
+        notes.extend(trust::leave_out_retired(object));
+        // To apply `data: null` would be to own, and to empty, what others put there.
+        if object.get("/data").is_some_and(Value::is_null) {
+            *object = object.clone().without("data");
+        }
         *object = object.clone().without("status").with_label("app.kubernetes.io/managed-by", MANAGER);
     }
     if argocd.version.has_cmd_params() {

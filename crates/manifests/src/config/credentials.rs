@@ -112,7 +112,22 @@ fn seldon(config: &Config, transport: Option<Transport>) -> Vec<Clash> {
         None => Vec::new(),
     };
     clashes.extend(seldon_form(config, seldon));
+    clashes.extend(project_token(config, seldon));
     clashes
+}
+
+/// The project has to be one that this tool makes, with the role in it.
+fn project_token(config: &Config, seldon: &Seldon) -> Option<Clash> {
+    let project = seldon.project_token.as_ref()?;
+    let logging = config.logging.as_ref().map(|logging| logging.environment().project);
+    let mut projects = config.environments.iter().map(|environment| &environment.project).chain(&logging);
+    if projects.any(|other| other == project) {
+        return None;
+    }
+    Some(Clash::new(
+        &["seldon.projectToken", "environments"],
+        format!("`seldon.projectToken`: no environment has the project `{project}`"),
+    ))
 }
 
 /// Seldon Enterprise Platform reads a user and a token, or a key; nothing else.

@@ -12,7 +12,7 @@ use crate::plan::{Apply, Plan, PlanError};
 pub(super) const STAGE: Stage = Stage {
     name: "environments",
     summary: "a namespace, a project and an Application for each environment",
-    needs: &["install-argocd", "git-repository"],
+    needs: &["install-argocd", "git-repository", "git-credentials"],
     reads: |inputs| environment_reads(inputs, &inputs.config.environments),
     plan: |inputs, observed| match inputs.config.environments.as_slice() {
         [] => Ok(Plan::skipped("no environment is configured")),

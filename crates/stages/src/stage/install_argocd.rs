@@ -2,7 +2,7 @@
 
 use manifests::argocd::names;
 use manifests::config::{ManifestSource, Variant};
-use manifests::{Object, ObjectRef};
+use manifests::{Object, ObjectRef, trust};
 
 use super::{Check, Fact, Stage, no_secrets};
 use crate::diff::{self, Change};
@@ -66,9 +66,29 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
             plan.actions.push(action);
         }
         // Argo CD's own instructions say to force: fields of its manifest are this stage's by design.
-        plan.push_apply(Apply::new(object.clone()).forced(), observed);
+        let apply = match object.reference() == names::known_hosts(inputs.argocd_namespace()) {
+            true => apply_known_hosts(object, observed, &mut plan.notes),
+            false => Apply::new(object.clone()),
+        };
+        plan.push_apply(apply.forced(), observed);
     }
     Ok(plan)
+}
+
+/// Users and the stage git-credentials add host keys to those of the manifest: what is there goes along, and only if
+/// nobody changes it meanwhile.
+fn apply_known_hosts(manifest: &Object, observed: &Observed, notes: &mut Vec<String>) -> Apply {
+    let live = observed.object(&manifest.reference());
+    let before = live.map_or("", trust::known_hosts_in);
+    if trust::has_retired_key(before) {
+        notes.push(trust::retired_note(&manifest.reference().to_string()));
+    }
+    let merged = trust::merge_known_hosts(before, trust::known_hosts_in(manifest));
+    let mut desired = manifest.clone();
+    if let Some(data) = desired.get_mut("/data") {
+        data[names::KNOWN_HOSTS_KEY] = merged.into();
+    }
+    Apply::new(desired).if_unchanged(live)
 }
 
 fn existing(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {

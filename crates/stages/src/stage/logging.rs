@@ -9,7 +9,7 @@ use manifests::config::Environment;
 pub(super) const STAGE: Stage = Stage {
     name: "logging",
     summary: "the environment of the request logger",
-    needs: &["install-argocd", "git-repository"],
+    needs: &["install-argocd", "git-repository", "git-credentials"],
     reads: |inputs| environment_reads(inputs, &environments(inputs)),
     plan: |inputs, observed| match environments(inputs).as_slice() {
         [] => Ok(Plan::skipped("no `logging` is configured")),

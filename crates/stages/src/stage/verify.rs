@@ -18,11 +18,7 @@ pub(super) const STAGE: Stage = Stage {
 
 /// What the configuration asks for and no stage brings about yet: better said than silently passed over.
 fn unused(config: &Config) -> Vec<String> {
-    let asked = [
-        ("git.auth", config.git.auth.is_some()),
-        ("seldon", config.seldon.is_some()),
-        ("webhooks", config.webhooks.is_some()),
-    ];
+    let asked = [("webhooks", config.webhooks.is_some())];
     asked
         .iter()
         .filter(|(_, asked)| *asked)

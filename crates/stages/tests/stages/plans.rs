@@ -341,6 +341,6 @@ fn a_precondition_is_part_of_the_plan() {
             })
             .collect()
     };
-    assert_eq!(conditions("install-argocd"), []);
+    assert_eq!(conditions("install-argocd"), [("ConfigMap".to_owned(), Precondition::Absent)]);
     assert_eq!(conditions("environments"), [("AppProject".to_owned(), Precondition::Absent)]);
 }

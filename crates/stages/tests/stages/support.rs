@@ -72,6 +72,7 @@ pub(crate) fn settled(inputs: &Inputs, observed: Observed) -> Observed {
         cluster: ClusterState::Running,
         repository: Some(RepositoryState {
             exists: true,
+            branch: Some("main".into()),
             folders: folders.collect(),
             ..RepositoryState::default()
         }),

@@ -1,0 +1,119 @@
+//! A token with which Seldon Enterprise Platform talks to Argo CD, of a role of one project.
+//!
+//! Nothing in it is left to chance or to the clock, so that running again makes the same token.
+
+use manifests::argocd::names::{self, ARGOPROJ};
+use manifests::config::{Environment, Variant};
+use manifests::environment::{self, PROJECT_ROLE};
+use manifests::fill::{FilledSecret, ProjectToken};
+use manifests::{MANAGER, Object, ObjectRef, seldon};
+
+use super::git_credentials::{new_namespace, place};
+use super::{Stage, install_argocd::require, no_checks};
+use crate::inputs::Inputs;
+use crate::observed::Observed;
+use crate::plan::{Apply, Plan, PlanError};
+
+/// Key of Argo CD's signing key. Its server makes one when it starts for the first time.
+const SIGNING_KEY: &str = "/data/server.secretkey";
+
+pub(super) const STAGE: Stage = Stage {
+    name: "project-token",
+    summary: "a token for Seldon to talk to Argo CD with",
+    needs: &["install-argocd", "environments"],
+    reads,
+    plan,
+    objects: |inputs| new_namespace(inputs).filter(|_| configured(inputs).is_some()).into_iter().collect(),
+    checks: no_checks,
+    facts: &[],
+    secrets: |inputs, observed| secret(inputs, observed).into_iter().collect(),
+};
+
+/// What is configured: the namespace of the Secret, and the project.
+fn configured(inputs: &Inputs) -> Option<(&str, &str)> {
+    let seldon = inputs.config.seldon.as_ref()?;
+    Some((&seldon.namespace, seldon.project_token.as_deref()?))
+}
+
+fn project_reference(inputs: &Inputs, project: &str) -> ObjectRef {
+    ObjectRef::namespaced(ARGOPROJ, "AppProject", inputs.argocd_namespace(), project)
+}
+
+fn reads(inputs: &Inputs) -> Vec<ObjectRef> {
+    let Some((namespace, project)) = configured(inputs) else { return Vec::new() };
+    vec![
+        seldon::namespace(namespace).reference(),
+        project_reference(inputs, project),
+        names::secret(inputs.argocd_namespace()),
+        ObjectRef::namespaced("v1", "Secret", namespace, seldon::TOKEN_SECRET),
+    ]
+}
+
+/// The token; `None` as long as something is missing that it is made from.
+fn token(inputs: &Inputs, observed: &Observed) -> Option<ProjectToken> {
+    let (_, project) = configured(inputs)?;
+    let signed_by = names::secret(inputs.argocd_namespace());
+    observed.object(&signed_by)?.get(SIGNING_KEY)?;
+    Some(ProjectToken {
+        project: project.to_owned(),
+        role: PROJECT_ROLE.to_owned(),
+        id: MANAGER.to_owned(),
+        issued_at: environment::created_at(observed.object(&project_reference(inputs, project))?)?,
+        signed_by,
+    })
+}
+
+fn secret(inputs: &Inputs, observed: &Observed) -> Option<FilledSecret> {
+    let (namespace, _) = configured(inputs)?;
+    Some(seldon::token_secret(namespace, token(inputs, observed)?))
+}
+
+fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
+    let Some((namespace, project)) = configured(inputs) else {
+        return Ok(Plan::skipped("no `seldon.projectToken` is configured"));
+    };
+    if inputs.config.argocd.variant == Variant::Core {
+        return Ok(Plan::skipped("the core variant has no API that a token is for"));
+    }
+    let signing = names::secret(inputs.argocd_namespace());
+    require(observed, &signing, inputs)?;
+    let reference = project_reference(inputs, project);
+    let Some(live) = observed.object(&reference) else {
+        return Err(PlanError::precondition(
+            format!("{reference} is not there"),
+            "make it first: cargo xtask setup --from environments",
+        ));
+    };
+    if environment::created_at(live).is_none() {
+        return Ok(Plan::default().with_note(format!("known after environments: when {reference} was made")));
+    }
+    let Some(token) = token(inputs, observed) else {
+        let gap = format!(
+            "no token yet: {signing} has no `server.secretkey` to sign it with, which Argo CD's server makes when it \
+             first starts; then: cargo xtask setup --only project-token"
+        );
+        return Ok(Plan { not_verified: vec![gap], ..Plan::default() });
+    };
+    let mut plan = Plan::default();
+    if let Some(seldon) = &inputs.config.seldon {
+        place(seldon, observed, &mut plan)?;
+    }
+    plan.push_apply(apply_project(inputs, live, &token), observed);
+    plan.push_apply(Apply::filled(seldon::token_secret(namespace, token)), observed);
+    Ok(plan)
+}
+
+/// The project as the stages before apply it, with the token in it.
+fn apply_project(inputs: &Inputs, live: &Object, token: &ProjectToken) -> Apply {
+    let config = &inputs.config;
+    let logging = config.logging.iter().map(|logging| logging.environment());
+    let environments: Vec<Environment> = config.environments.iter().cloned().chain(logging).collect();
+    let desired = environment::projects(&environments, config)
+        .into_iter()
+        .find(|project| project.name() == token.project);
+    // A configuration that names no such project is refused.
+    let desired =
+        desired.unwrap_or_else(|| Object::new(&live.reference()).with("spec", serde_json::json!({})));
+    let merged = environment::with_token(environment::merge_project(desired, live), token);
+    Apply::new(merged).forced().if_unchanged(Some(live))
+}
