@@ -43,6 +43,15 @@ const FIXED: [(&str, &str); 7] = [
     ("GIT_NO_LAZY_FETCH", "1"),
 ];
 
+/// The first git that takes configuration from `GIT_CONFIG_COUNT`. Older ones would ask without credentials.
+const OLDEST: (u32, u32) = (2, 31);
+
+/// Whether `git version` tells of one that can't be used. What is not understood is taken for new.
+pub(crate) fn is_too_old(version: &str) -> bool {
+    let mut numbers = version.split([' ', '.']).filter_map(|part| part.parse::<u32>().ok());
+    numbers.next().zip(numbers.next()).is_some_and(|version| version < OLDEST)
+}
+
 /// The whole environment of a program that is started here.
 pub(crate) fn environment() -> Vec<(OsString, OsString)> {
     let passed = PASSED.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
@@ -103,7 +112,7 @@ pub(crate) async fn run(
     let group = Group::of(id);
     let done = tokio::time::timeout(deadline.left(), work.as_mut()).await;
     let output = done.map_err(|_| RunError::TimedOut)?;
-    group.is_over();
+    group.ended();
     let output = output.map_err(RunError::Io)?;
     Ok(Output {
         success: output.status.success(),
@@ -137,7 +146,7 @@ impl Group {
     }
 
     /// It ended by itself.
-    fn is_over(mut self) {
+    fn ended(mut self) {
         self.0 = None;
     }
 }
@@ -161,6 +170,20 @@ mod tests {
         let mut command = program("sh", Path::new("/"), &environment());
         command.args(["-c", script]);
         command
+    }
+
+    #[test]
+    fn versions_are_read() {
+        for (version, too_old) in [
+            ("git version 2.25.1", true),
+            ("git version 2.30.9", true),
+            ("git version 2.31.0", false),
+            ("git version 2.39.5 (Apple Git-154)", false),
+            ("git version 3.0.0-rc1", false),
+            ("something else", false),
+        ] {
+            assert_eq!(is_too_old(version), too_old, "{version}");
+        }
     }
 
     #[tokio::test]

@@ -178,7 +178,7 @@ fn last_words(stderr: &str) -> String {
         "Connection to ",
     ];
     let telling = |line: &&str| !line.is_empty() && !ADVICE.iter().any(|advice| line.starts_with(advice));
-    let line = stderr.lines().map(str::trim).filter(telling).next_back();
+    let line = stderr.lines().map(str::trim).rfind(telling);
     one_line(line.unwrap_or("it said nothing"))
 }
 

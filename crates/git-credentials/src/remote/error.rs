@@ -358,6 +358,9 @@ impl RemoteError {
             | Self::NoSuchHost { .. }
             | Self::Unreachable { .. }
             | Self::UnknownAuthority { .. }
+            | Self::CertificateExpired { .. }
+            | Self::CertificateName { .. }
+            | Self::Tls { .. }
             | Self::BadCa { .. }
             | Self::NotTls { .. }
             | Self::NotSsh { .. }

@@ -24,8 +24,6 @@ const KNOWN_HOSTS: &str = "known_hosts";
 const CA: &str = "ca.pem";
 /// Where a fetched branch is kept.
 pub(crate) const TIP: &str = "refs/gitops-setup/tip";
-/// The first git that takes configuration from `GIT_CONFIG_COUNT`.
-const OLDEST_GIT: (u32, u32) = (2, 31);
 
 /// A temporary copy of a remote repository. Its folder is private, holds only public things, and goes on drop;
 /// so does the agent that holds the private key.
@@ -71,10 +69,9 @@ impl<'a> Session<'a> {
     async fn check_version(&self) -> Result<(), RemoteError> {
         let output = self.run(&["version"]).await?;
         let found = output.stdout.trim();
-        let mut numbers = found.split([' ', '.']).filter_map(|part| part.parse::<u32>().ok());
-        match numbers.next().zip(numbers.next()) {
-            Some(version) if version < OLDEST_GIT => Err(RemoteError::GitTooOld { found: found.to_owned() }),
-            _ => Ok(()),
+        match git::is_too_old(found) {
+            true => Err(RemoteError::GitTooOld { found: found.to_owned() }),
+            false => Ok(()),
         }
     }
 
