@@ -1,5 +1,7 @@
 //! Repositories are created by the API of each Git host. The answers are those of the hosts' documentation.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 #[path = "hosts/server.rs"]
 mod server;
 

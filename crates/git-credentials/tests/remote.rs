@@ -1,5 +1,7 @@
 //! Looking at repositories and writing to them: real git on this machine, and hosts that behave badly.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 #[path = "hosts/server.rs"]
 mod server;
 
