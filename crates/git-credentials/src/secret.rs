@@ -1,10 +1,17 @@
 //! From a reference to the secret itself, which never leaves [`SecretString`] here.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use manifests::config::SecretRef;
 use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+/// Rights of group and others.
+const OTHERS: u32 = 0o077;
+/// What only files of private keys hold.
+const MARKS: [&[u8]; 2] = [b"PRIVATE KEY-----", b"PuTTY-User-Key-File-"];
 
 /// Why a secret can't be had. Never says anything of its value.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +76,7 @@ pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
             std::fs::read(path).map_err(|source| SecretError::File { path: path.clone(), source })?
         }
         SecretRef::Command(words) => output(words)?,
-        SecretRef::Prompt(question) => return crate::prompt::ask(question),
+        SecretRef::Prompt(question) => crate::prompt::ask(question)?,
     };
     let mut text = String::from_utf8(bytes).map_err(|_| SecretError::NotText(reference.clone()))?;
     if text.ends_with('\n') {
@@ -82,6 +89,27 @@ pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
         return Err(SecretError::Blank(reference.clone()));
     }
     Ok(SecretString::from(text))
+}
+
+/// Refuses the file of a private key that others than its owner may read, as OpenSSH does. Other references, other
+/// content, and what is no regular file (a pipe) pass.
+///
+/// # Errors
+/// [`SecretError::Open`], or why the file can't be read.
+pub fn check_key_file(reference: &SecretRef) -> Result<(), SecretError> {
+    let SecretRef::File(path) = reference else { return Ok(()) };
+    let failed = |source| SecretError::File { path: path.clone(), source };
+    let metadata = path.metadata().map_err(failed)?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if !metadata.is_file() || mode & OTHERS == 0 {
+        return Ok(());
+    }
+    let content = Zeroizing::new(std::fs::read(path).map_err(failed)?);
+    let is_key = |mark: &&[u8]| content.windows(mark.len()).any(|part| part == *mark);
+    match MARKS.iter().any(is_key) {
+        true => Err(SecretError::Open { path: path.clone(), mode }),
+        false => Ok(()),
+    }
 }
 
 fn output(words: &[String]) -> Result<Vec<u8>, SecretError> {
@@ -125,6 +153,29 @@ mod tests {
         let error = resolve(&echo(&["sh", "-c", "exit 3 # hush"])).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
         assert!(error.to_string().contains("exit status: 3"), "{error}");
+    }
+
+    #[test]
+    fn the_file_of_a_key_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let set = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let reference = SecretRef::File(path.clone());
+        std::fs::write(&path, "-----BEGIN OPENSSH PRIVATE KEY-----\nhush").unwrap();
+        for (mode, refused) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o644, true)] {
+            set(mode);
+            assert_eq!(check_key_file(&reference).is_err(), refused, "{mode:o}");
+        }
+        let error = check_key_file(&reference).unwrap_err().to_string();
+        assert!(
+            error.contains("0644") && error.contains(&format!("chmod 600 {}", path.display())),
+            "{error}"
+        );
+        std::fs::write(&path, "a token").unwrap();
+        assert!(check_key_file(&reference).is_ok());
+        assert!(check_key_file(&SecretRef::File("/dev/null".into())).is_ok());
+        assert!(check_key_file(&SecretRef::Env("HOME".into())).is_ok());
+        assert!(check_key_file(&SecretRef::File("/nonexistent".into())).is_err());
     }
 
     #[test]
