@@ -87,6 +87,18 @@ pub enum ClusterError {
         /// The server's words.
         message: String,
     },
+    /// A connection to a port of a pod failed.
+    #[error("{object}, port {port}: {message}\n  {next}")]
+    Forward {
+        /// The pod.
+        object: ObjectRef,
+        /// The port in the pod.
+        port: u16,
+        /// Why.
+        message: String,
+        /// What to do.
+        next: String,
+    },
     /// Something took too long.
     #[error("gave up after {} s waiting for {what}{}", .after.as_secs(), list(.state))]
     TimedOut {

@@ -7,6 +7,7 @@ pub mod client;
 pub mod dirs;
 pub mod error;
 pub mod observe;
+pub mod port_forward;
 pub mod provider;
 pub mod rollout;
 pub mod tools;

@@ -86,7 +86,7 @@ fn selects(workload: &Object, pod: &Object) -> bool {
 }
 
 /// Why a pod is not ready; `None` where it is.
-fn reason(pod: &Object) -> Option<String> {
+pub(crate) fn reason(pod: &Object) -> Option<String> {
     let containers =
         pod.list("/status/initContainerStatuses").iter().chain(pod.list("/status/containerStatuses"));
     for container in containers {
