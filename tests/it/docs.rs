@@ -68,8 +68,10 @@ fn every_command_that_the_text_names_exists() {
     for name in DOCUMENTS {
         let text = read(name);
         for words in text.split('`').filter_map(ours) {
-            let mut asked: Vec<&str> =
-                words.into_iter().take_while(|word| word.chars().all(|c| c.is_lowercase() || c == '-')).collect();
+            let mut asked: Vec<&str> = words
+                .into_iter()
+                .take_while(|word| word.chars().all(|c| c.is_lowercase() || c == '-'))
+                .collect();
             asked.retain(|word| !word.starts_with("--"));
             asked.push("--help");
             sandbox.run(&asked).exits(0);

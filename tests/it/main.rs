@@ -3,6 +3,7 @@
 mod credentials;
 mod docs;
 mod errors;
+mod git_matrix;
 mod git_server;
 mod killed;
 mod manifests;

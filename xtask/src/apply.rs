@@ -9,38 +9,39 @@ use base64::prelude::BASE64_STANDARD;
 use cluster::Client;
 use cluster::apply::{Condition, Patching};
 use git_credentials::repository;
-use manifests::config::{Git as GitConfig, SecretRef, Variant};
+use manifests::config::Git as GitConfig;
 use manifests::{Object, ObjectRef};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use stages::Inputs;
-use stages::plan::{Action, Apply, Fill, Precondition};
+use stages::plan::{Action, Apply, Precondition};
 
 use crate::failure::Failure;
+use crate::fill;
 use crate::session::{Session, blocking};
-
-/// bcrypt cost of the admin password, as Argo CD and the guide have it.
-const COST: u32 = 10;
+use crate::values;
 
 /// Makes or starts the cluster, where the plan says so.
 pub(crate) async fn create_cluster(session: &Session) -> Result<(), Failure> {
     Ok(session.provider.up(&session.tools, &session.report.progress()).await?)
 }
 
-/// Does everything in `actions` that needs no cluster.
-pub(crate) async fn on_this_machine(session: &Session, actions: &[Action]) -> Result<(), Failure> {
-    for action in actions {
-        if let Action::InitRepository { url, folders } = action {
+/// Does what is no request to the API server.
+pub(crate) async fn on_this_machine(session: &Session, action: &Action) -> Result<(), Failure> {
+    match action {
+        Action::InitRepository { url, folders } => {
             let path = repository::local_path(url)
                 .ok_or_else(|| Failure::Bug(format!("a plan to make {url}, which is not local")))?;
             let (git, folders) = (session.config.git.clone(), folders.clone());
-            blocking(move || init_repository(&path, &git, &folders)).await?;
+            blocking(move || init_repository(&path, &git, &folders)).await
         }
+        Action::MergeValues { path, secret } => values::merge_file(path, secret),
+        Action::UpgradeRelease { secret, .. } => values::upgrade(session, secret).await,
+        Action::CreateCluster { .. } | Action::Apply(_) | Action::RemoveField { .. } => Ok(()),
     }
-    Ok(())
 }
 
-fn init_repository(path: &Path, git: &GitConfig, folders: &[String]) -> Result<(), Failure> {
+/// Puts a repository on this machine in place.
+pub(crate) fn init_repository(path: &Path, git: &GitConfig, folders: &[String]) -> Result<(), Failure> {
     let lock = lock_beside(path)?;
     let author = git.author.clone().unwrap_or_default();
     repository::init(path, git.branch.as_deref(), &author, folders)?;
@@ -74,8 +75,8 @@ pub(crate) async fn in_cluster(
                 client.remove_field(object, pointer).await?;
                 written(object);
             }
-            Action::Apply(apply) => patches.push(patching(session, apply, force).await?),
-            Action::CreateCluster { .. } | Action::InitRepository { .. } => {}
+            Action::Apply(apply) => patches.push(patching(session, client, apply, force).await?),
+            _ => {}
         }
     }
     let (total, count) = (patches.len(), AtomicUsize::new(0));
@@ -87,79 +88,33 @@ pub(crate) async fn in_cluster(
     Ok(client.apply_all(patches, &done).await?)
 }
 
-async fn patching(session: &Session, apply: &Apply, force: bool) -> Result<Patching, Failure> {
+async fn patching(
+    session: &Session,
+    client: &Client,
+    apply: &Apply,
+    force: bool,
+) -> Result<Patching, Failure> {
     let condition = match &apply.precondition {
         Precondition::None => Condition::None,
         Precondition::Absent => Condition::Absent,
         Precondition::Unchanged(version) => Condition::Unchanged(version.clone()),
     };
     Ok(Patching {
-        object: filled(session, apply).await?,
+        object: filled(session, client, apply).await?,
         manager: apply.manager.clone(),
         force: apply.force || force,
         condition,
     })
 }
 
-async fn filled(session: &Session, apply: &Apply) -> Result<Object, Failure> {
+async fn filled(session: &Session, client: &Client, apply: &Apply) -> Result<Object, Failure> {
     if apply.fill.is_empty() {
         return Ok(apply.object.clone());
     }
-    let mut data = json!({});
+    let mut data = apply.object.get("/data").cloned().unwrap_or_else(|| json!({}));
     for (key, fill) in &apply.fill {
-        let value = match fill {
-            Fill::BcryptOf(reference) => bcrypt_of(session, reference).await?,
-            // Argo CD ignores a time that it can't read, so no fraction and no offset.
-            Fill::Now => jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        };
-        data[key.as_str()] = Value::from(BASE64_STANDARD.encode(value));
+        let value = fill::value(session, client, fill).await?;
+        data[key.as_str()] = Value::from(BASE64_STANDARD.encode(value.expose_secret()));
     }
     Ok(apply.object.clone().with("data", data))
-}
-
-async fn bcrypt_of(session: &Session, reference: &SecretRef) -> Result<String, Failure> {
-    let password = session.secret(reference).await?;
-    check_password(password.expose_secret(), reference)?;
-    bcrypt::hash(password.expose_secret(), COST)
-        .map_err(|error| Failure::Usage(format!("the password in {reference} can't be hashed: {error}")))
-}
-
-/// The admin password, where there is a login that it is for.
-pub(crate) fn used_password(inputs: &Inputs) -> Option<&SecretRef> {
-    inputs.admin_password.as_ref().filter(|_| inputs.config.argocd.variant != Variant::Core)
-}
-
-/// Refuses a password that Argo CD would not take, where it was looked up already: [`Session::inputs`] does so
-/// before anything is made for it.
-pub(crate) fn check_admin_password(session: &Session, inputs: &Inputs) -> Result<(), Failure> {
-    let Some(reference) = used_password(inputs) else { return Ok(()) };
-    match session.known_secret(reference) {
-        Some(password) => check_password(password.expose_secret(), reference),
-        None => Ok(()),
-    }
-}
-
-/// Argo CD's own rule for passwords set through its API.
-fn check_password(password: &str, reference: &SecretRef) -> Result<(), Failure> {
-    match password.chars().count() {
-        8..=32 => Ok(()),
-        length => Err(Failure::Usage(format!(
-            "the admin password ({reference}) has {length} characters; Argo CD wants 8 to 32"
-        ))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_have_8_to_32_characters() {
-        let reference = SecretRef::Env("PASSWORD".into());
-        for (length, good) in [(7, false), (8, true), (32, true), (33, false)] {
-            let result = check_password(&"ü".repeat(length), &reference);
-            assert_eq!(result.is_ok(), good, "{length}");
-            assert!(result.err().is_none_or(|failure| failure.code() == 2));
-        }
-    }
 }

@@ -69,6 +69,15 @@ enum Task {
     Init(Init),
     /// Print the JSON Schema of the configuration
     Schema,
+    /// Check Git credentials, make a deploy key, trust a Git host
+    #[command(subcommand)]
+    Credentials(Credentials),
+    /// Check the GitOps repository, or put its folders in place; needs no cluster
+    #[command(subcommand)]
+    Repository(Repository),
+    /// What Seldon Enterprise Platform is told about the repository
+    #[command(subcommand)]
+    Seldon(Seldon),
     /// Make, delete and find the cluster
     #[command(subcommand)]
     Cluster(Cluster),
@@ -177,6 +186,96 @@ pub(crate) enum Cluster {
     Kubeconfig,
 }
 
+/// What to do with Git credentials.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Credentials {
+    /// Look up every credential that the configuration names, and say what is wrong with it
+    Check,
+    /// Make an ed25519 key pair for a deploy key; prints the public half only
+    GenerateDeployKey(GenerateDeployKey),
+    /// Show the keys of an SSH host with their fingerprints, and add those that you trust to known hosts
+    Trust(Trust),
+}
+
+/// Where to write a deploy key.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct GenerateDeployKey {
+    /// File for the private half; the public half is written beside it, with `.pub`
+    #[arg(short, long, value_name = "FILE", default_value = "gitops-deploy-key")]
+    pub(crate) out: PathBuf,
+    /// Comment that tells the key from others at the Git host
+    #[arg(long, default_value = "gitops-setup")]
+    pub(crate) comment: String,
+}
+
+/// Whom to trust.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Trust {
+    /// Host name, with a port where it is not 22: git.example.com:2222
+    pub(crate) host: String,
+    /// File that the keys are added to [default: `git.auth.ssh.knownHosts`, else known_hosts]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known_hosts: Option<PathBuf>,
+    /// Trust the key with this fingerprint, which you have from elsewhere, without being asked; may be given again
+    #[arg(long, value_name = "SHA256:…")]
+    pub(crate) fingerprint: Vec<String>,
+}
+
+/// What to do with the GitOps repository.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Repository {
+    /// Reach it, authenticate, and look for the branch and a folder for every environment
+    Check {
+        /// Also whether the credentials may push
+        #[arg(long)]
+        write: bool,
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Add a README and a folder for every environment, and push; what is there stays as it is
+    Init {
+        /// Make the repository at the Git host first, where it is missing
+        #[arg(long)]
+        create: bool,
+        /// With `--create`: make it public
+        #[arg(long, requires = "create")]
+        public: bool,
+        /// With `--create`: what the Git host runs [default: as its name tells]
+        #[arg(long, requires = "create", value_enum)]
+        host: Option<GitHost>,
+        #[command(flatten)]
+        patience: Patience,
+    },
+}
+
+/// How long to wait for a Git host.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct Patience {
+    /// Longest wait for the Git host
+    #[arg(long, value_parser = duration, default_value = "30s", value_name = "TIME")]
+    pub(crate) timeout: Duration,
+}
+
+/// What a Git host runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GitHost {
+    /// GitHub, or GitHub Enterprise.
+    Github,
+    /// GitLab.
+    Gitlab,
+    /// Bitbucket Cloud.
+    Bitbucket,
+    /// Gitea or Forgejo.
+    Gitea,
+}
+
+/// What Seldon Enterprise Platform is told.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Seldon {
+    /// Print the section `gitops` of its Helm values
+    Values,
+}
+
 impl Args {
     /// Does what was asked.
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
@@ -190,6 +289,9 @@ impl Args {
             Task::Status => tasks::status::run(&global),
             Task::Init(args) => tasks::init::run(&args),
             Task::Schema => tasks::schema::run(),
+            Task::Credentials(what) => tasks::credentials::run(&global, what),
+            Task::Repository(what) => tasks::repository::run(&global, what),
+            Task::Seldon(what) => tasks::seldon::run(&global, what),
             Task::Cluster(what) => tasks::cluster::run(&global, what),
         }
     }

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use cluster::ClusterError;
-use git_credentials::SecretError;
+use git_credentials::host_keys::ScanError;
+use git_credentials::remote::Category;
 use git_credentials::repository::RepositoryError;
+use git_credentials::{CredentialError, HostError, KeyError, RemoteError, SecretError};
 use manifests::argocd::install::InstallError;
 use manifests::config::ConfigErrors;
 use stages::PlanError;
@@ -63,6 +65,14 @@ impl Failure {
         }
     }
 
+    fn of(category: Category, text: String) -> Self {
+        match category {
+            Category::Missing => Self::Precondition(text),
+            Category::Refused => Self::Refused(text),
+            Category::TimedOut => Self::TimedOut(text),
+        }
+    }
+
     /// The same failure, with the stage that it happened in.
     pub(crate) fn in_stage(self, stage: &'static str) -> Self {
         Self::Stage { stage, source: Box::new(self) }
@@ -96,6 +106,39 @@ impl From<InstallError> for Failure {
 impl From<SecretError> for Failure {
     fn from(error: SecretError) -> Self {
         Self::Precondition(error.to_string())
+    }
+}
+
+impl From<CredentialError> for Failure {
+    fn from(error: CredentialError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<ScanError> for Failure {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::BadHost(_) => Self::Usage(error.to_string()),
+            _ => Self::Precondition(error.to_string()),
+        }
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        Self::of(error.category(), error.to_string())
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        Self::of(error.category(), error.to_string())
     }
 }
 

@@ -11,7 +11,10 @@
 mod access;
 mod apply;
 mod args;
+mod clone_check;
 mod failure;
+mod fill;
+mod git;
 mod manifest;
 mod observe;
 mod quickstart;
@@ -19,6 +22,7 @@ mod report;
 mod runner;
 mod session;
 mod tasks;
+mod values;
 
 use std::process::ExitCode;
 

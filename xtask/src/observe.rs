@@ -1,22 +1,20 @@
 //! From what stages ask for to what is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use cluster::Client;
 use cluster::observe::Found;
 use cluster::provider::State;
-use git_credentials::repository;
-use manifests::argocd::names;
 use manifests::{Object, ObjectRef};
-use secrecy::ExposeSecret;
-use stages::observed::{ClusterState, KubernetesVersion, Live, Nodes, PasswordState, RepositoryState};
+use stages::observed::{ClusterState, KubernetesVersion, Live, Nodes};
 use stages::stage::Fact;
 use stages::{Inputs, Observed, Stage};
 
 use crate::failure::Failure;
-use crate::session::{Session, blocking};
+use crate::session::Session;
+use crate::{fill, git, values};
 
 /// Looks at the world for one stage after the other, and keeps the connection between them.
 pub(crate) struct Observer<'a> {
@@ -72,7 +70,10 @@ impl<'a> Observer<'a> {
     pub(crate) async fn observe(&mut self, stage: &Stage, inputs: &Inputs) -> Result<Observed, Failure> {
         let mut observed = Observed { cluster: self.connect().await?, ..Observed::default() };
         if stage.facts.contains(&Fact::Repository) {
-            observed.repository = self.repository().await?;
+            observed.repository = git::look(self.session).await?;
+        }
+        if stage.facts.contains(&Fact::Values) {
+            observed.values = values::look(self.session, observed.cluster == ClusterState::Running).await?;
         }
         if observed.cluster != ClusterState::Running {
             return Ok(observed);
@@ -80,9 +81,7 @@ impl<'a> Observer<'a> {
         observed.kubernetes = self.kubernetes;
         observed.nodes = self.look_at_nodes().await?;
         observed.objects = self.read((stage.reads)(inputs)).await?;
-        if stage.facts.contains(&Fact::Password) {
-            observed.password = password(self.session, inputs, &observed).await?;
-        }
+        observed.stored = stored(self.session, stage, inputs, &observed).await?;
         Ok(observed)
     }
 
@@ -121,32 +120,32 @@ impl<'a> Observer<'a> {
         };
         Ok(found.into_iter().map(|(reference, found)| (reference, live(found))).collect())
     }
-
-    async fn repository(&self) -> Result<Option<RepositoryState>, Failure> {
-        let git = &self.session.config.git;
-        let Some(path) = repository::local_path(&git.repo_url()) else { return Ok(None) };
-        let branch = git.branch.clone();
-        let folders = blocking(move || Ok(repository::folders(&path, branch.as_deref())?)).await?;
-        Ok(Some(RepositoryState { exists: folders.is_some(), folders: folders.unwrap_or_default() }))
-    }
 }
 
-/// Compares the stored hash with the configured password, which goes no further than this.
-async fn password(session: &Session, inputs: &Inputs, observed: &Observed) -> Result<PasswordState, Failure> {
-    let Some(reference) = &inputs.admin_password else { return Ok(PasswordState::Unknown) };
-    let Some(secret) = observed.object(&names::secret(inputs.argocd_namespace())) else {
-        return Ok(PasswordState::Unset);
-    };
-    let Some(hash) = stored(secret, "admin.password") else { return Ok(PasswordState::Unset) };
-    let password = session.secret(reference).await?;
-    let dated = stored(secret, "admin.passwordMtime").is_some();
-    match bcrypt::verify(password.expose_secret(), &hash) {
-        Ok(true) if dated => Ok(PasswordState::Matches),
-        _ => Ok(PasswordState::Differs),
+/// Values that are already what the stage would fill in. The secrets go no further than this.
+async fn stored(
+    session: &Session,
+    stage: &Stage,
+    inputs: &Inputs,
+    observed: &Observed,
+) -> Result<BTreeSet<(ObjectRef, String)>, Failure> {
+    let mut stored = BTreeSet::new();
+    for secret in (stage.secrets)(inputs, observed) {
+        let reference = secret.object.reference();
+        let Some(live) = observed.object(&reference) else { continue };
+        for (key, fill) in secret.fill {
+            if let Some(value) = value(live, &key)
+                && fill::is_filled(session, &fill, &value, observed).await?
+            {
+                stored.insert((reference.clone(), key));
+            }
+        }
     }
+    Ok(stored)
 }
 
-fn stored(secret: &Object, key: &str) -> Option<String> {
-    let bytes = BASE64_STANDARD.decode(secret.text(&format!("/data/{key}"))).ok()?;
-    String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+/// The value under a key of a Secret.
+pub(crate) fn value(secret: &Object, key: &str) -> Option<Vec<u8>> {
+    let data = secret.get("/data")?.get(key)?.as_str()?;
+    BASE64_STANDARD.decode(data).ok()
 }

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use cluster::provider::Provider;
 use manifests::ObjectRef;
 use stages::observed::ClusterState;
-use stages::stage::{Check, Fact};
+use stages::stage::Check;
 use stages::{Action, Inputs, Observed, Plan, Stage};
 
 use crate::access::{self, Address};
 use crate::apply;
+use crate::clone_check::{self, Cloned};
 use crate::failure::Failure;
 use crate::observe::Observer;
 use crate::report::{Outcome, Summary, count};
@@ -40,9 +41,6 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
     session.report.started(&title(session), stages);
     session.provider.preflight().await?;
     let inputs = session.inputs(stages, Effects::Allowed).await?;
-    if stages.iter().any(|stage| stage.facts.contains(&Fact::Password)) {
-        apply::check_admin_password(session, &inputs)?;
-    }
     // Whatever can be known to be missing is told before the first effect.
     plans(session, &inputs, stages).await?;
     let mut runner = Runner {
@@ -185,10 +183,14 @@ impl Runner<'_> {
             outcome.created += 1;
             return self.observer.reconnect().await;
         }
-        apply::on_this_machine(self.session, &plan.actions).await?;
-        outcome.created +=
-            plan.actions.iter().filter(|action| matches!(action, Action::InitRepository { .. })).count();
-        if plan.actions.iter().any(|action| !matches!(action, Action::InitRepository { .. })) {
+        for action in plan.actions.iter().filter(|action| !action.is_request()) {
+            apply::on_this_machine(self.session, action).await?;
+            match action {
+                Action::InitRepository { .. } => outcome.created += 1,
+                _ => outcome.changed += 1,
+            }
+        }
+        if plan.actions.iter().any(Action::is_request) {
             let client = self.observer.client()?;
             let new: BTreeSet<ObjectRef> = plan.actions.iter().filter_map(new_object).collect();
             let (created, changed) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -247,6 +249,7 @@ impl Runner<'_> {
                 }
                 self.roll_out(&workloads, outcome).await
             }
+            Check::Cloned => self.clone_inside(outcome).await,
             Check::Address => {
                 let client = self.observer.client()?;
                 let address = access::find(self.session, client, self.observer.nodes()).await?;
@@ -265,6 +268,21 @@ impl Runner<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Once, where the credentials changed: what was proven then is not proven again by every run.
+    async fn clone_inside(&self, outcome: &mut Outcome) -> Result<(), Failure> {
+        if outcome.created + outcome.changed == 0 {
+            return Ok(());
+        }
+        let client = self.observer.client()?;
+        match clone_check::run(self.session, client, self.inputs, self.observer.nodes()).await? {
+            Cloned::Yes => {
+                outcome.result = Some(format!("{}; cloned inside the cluster", outcome.counts()));
+            }
+            Cloned::NotVerified(why) => outcome.not_verified.push(why),
+        }
+        Ok(())
     }
 
     async fn roll_out(&self, workloads: &[ObjectRef], outcome: &mut Outcome) -> Result<(), Failure> {

@@ -8,16 +8,17 @@ use cluster::provider::Provider;
 use cluster::tools::ToolContext;
 use manifests::config::{self, Config, Provider as Which, SecretRef, Source};
 use manifests::yaml;
-use secrecy::SecretString;
-use stages::observed::KubernetesVersion;
+use secrecy::{ExposeSecret, SecretString};
+use stages::observed::{KubernetesVersion, RepositoryState};
 use stages::stage::Fact;
 use stages::{Inputs, Stage};
+use tokio::sync::OnceCell;
 
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::manifest::Found;
 use crate::report::Report;
-use crate::{apply, manifest, quickstart};
+use crate::{fill, git, manifest, quickstart};
 
 /// The configuration file that is read where none is named.
 pub(crate) const CONFIG_FILE: &str = "gitops.yaml";
@@ -41,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) tools: ToolContext,
     pub(crate) data: PathBuf,
     pub(crate) report: Report,
+    /// What was found in the remote repository.
+    pub(crate) repository: OnceCell<Option<RepositoryState>>,
     secrets: Secrets,
 }
 
@@ -100,6 +103,7 @@ impl Session {
             tools,
             data,
             report,
+            repository: OnceCell::new(),
             secrets: Secrets::default(),
         })
     }
@@ -132,28 +136,38 @@ impl Session {
         let expected_kubernetes = (self.config.cluster.provider == Which::Kwok)
             .then(|| kubernetes_version(cluster::tools::KUBERNETES))
             .flatten();
+        let trust = git::trust(&self.config)?;
         let inputs = Inputs {
             config: self.config.clone(),
             install: found.install,
             manifest_origin: found.origin,
             expected_kubernetes,
             admin_password,
+            known_hosts: trust.known_hosts,
+            ca_certificate: trust.ca,
         };
-        if stages.iter().any(|stage| stage.facts.contains(&Fact::Password)) {
+        if is_selected(stages, "admin-password") {
             self.judge_password(&inputs, effects).await?;
+        }
+        if is_selected(stages, "git-credentials") && effects == Effects::Allowed {
+            git::check_credentials(self).await?;
         }
         Ok(inputs)
     }
 
     /// Refuses an admin password that Argo CD would not take. Without effects, only one that is at hand.
     async fn judge_password(&self, inputs: &Inputs, effects: Effects) -> Result<(), Failure> {
-        if let Some(reference) = apply::used_password(inputs)
-            && (effects == Effects::Allowed || is_at_hand(reference))
-        {
-            self.secret(reference).await?;
+        let Some(reference) = fill::used_password(inputs) else { return Ok(()) };
+        if effects == Effects::None && !is_at_hand(reference) {
+            return Ok(());
         }
-        apply::check_admin_password(self, inputs)
+        let password = self.secret(reference).await?;
+        fill::check_password(password.expose_secret(), reference)
     }
+}
+
+fn is_selected(stages: &[&Stage], name: &str) -> bool {
+    stages.iter().any(|stage| stage.name == name)
 }
 
 /// Whether a secret is there and can be read without any effect. A pipe can be read only once, and a command may
@@ -162,7 +176,7 @@ fn is_at_hand(reference: &SecretRef) -> bool {
     match reference {
         SecretRef::Env(name) => std::env::var_os(name).is_some(),
         SecretRef::File(path) => path.is_file() && std::fs::File::open(path).is_ok(),
-        SecretRef::Command(_) => false,
+        SecretRef::Command(_) | SecretRef::Prompt(_) => false,
     }
 }
 
@@ -187,8 +201,6 @@ fn kubernetes_version(text: &str) -> Option<KubernetesVersion> {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use secrecy::ExposeSecret;
 
     use super::*;
 

@@ -31,6 +31,10 @@ fn action(action: &Action) -> Vec<String> {
         Action::InitRepository { url, folders } => {
             wrap(&format!("{url}: folders {}", folders.join(", ")), "  + ", "    ")
         }
+        Action::MergeValues { path, .. } => vec![format!("  ~ {}: section gitops", path.display())],
+        Action::UpgradeRelease { release, namespace, .. } => {
+            vec![format!("  ~ Helm release {release} in {namespace}: section gitops")]
+        }
         Action::RemoveField { object, pointer, why } => {
             wrap(&format!("{object}: remove {pointer}: {why}"), "  - ", "    ")
         }
@@ -38,7 +42,9 @@ fn action(action: &Action) -> Vec<String> {
             let sign = if apply.creates { '+' } else { '~' };
             let mut lines = vec![format!("  {sign} {}", apply.object.reference())];
             lines.extend(apply.changes.iter().map(|change| format!("      {change}")));
-            lines.extend(apply.fill.iter().map(|(key, _)| format!("      data.{key}: (hidden)")));
+            if apply.creates {
+                lines.extend(apply.fill.iter().map(|(key, _)| format!("      data.{key}: (hidden)")));
+            }
             lines
         }
     }

@@ -1,10 +1,13 @@
 //! One file for each command.
 
 pub(crate) mod cluster;
+pub(crate) mod credentials;
 pub(crate) mod init;
 pub(crate) mod plan;
 pub(crate) mod render;
+pub(crate) mod repository;
 pub(crate) mod schema;
+pub(crate) mod seldon;
 pub(crate) mod setup;
 pub(crate) mod stage;
 pub(crate) mod stages;

@@ -31,14 +31,15 @@ impl Refs {
     pub(crate) fn advertised(body: &[u8]) -> Result<Self, BadAnswer> {
         let mut refs = Self::default();
         let mut lines = Lines(body);
-        let mut first = true;
+        let (mut first, mut announced) = (true, false);
         while let Some(line) = lines.next()? {
             let text = String::from_utf8_lossy(line);
             let text = text.trim_end_matches('\n');
             if let Some(words) = text.strip_prefix("ERR ") {
                 return Err(BadAnswer::Said(crate::http::one_line(words)));
             }
-            if text.is_empty() || text.starts_with("# service=") || text == "version 1" {
+            announced |= text.starts_with("# service=");
+            if text.is_empty() || text.starts_with('#') || text == "version 1" {
                 continue;
             }
             let (reference, capabilities) = text.split_once('\0').unwrap_or((text, ""));
@@ -50,7 +51,8 @@ impl Refs {
             let (commit, name) = reference.split_once(' ').ok_or(BadAnswer::NotGit("a line has no name"))?;
             refs.add(commit, name);
         }
-        if first { Err(BadAnswer::NotGit("the list of branches is missing")) } else { Ok(refs) }
+        // Git before 2.44 lists nothing at all, not even what it can do, where there is no commit.
+        if first && !announced { Err(BadAnswer::NotGit("the list of branches is missing")) } else { Ok(refs) }
     }
 
     /// Reads what `git ls-remote --symref` writes.

@@ -1,0 +1,152 @@
+//! Clones the repository inside the cluster, by a Job that is always cleaned up.
+
+use std::time::Duration;
+
+use cluster::apply::{Condition, Patching};
+use cluster::observe::Found;
+use cluster::wait::{Objects, Progress};
+use cluster::{Client, ClusterError};
+use git_credentials::remote;
+use manifests::config::Transport;
+use manifests::{Object, ObjectRef, clone_check, environment, repository};
+use stages::Inputs;
+use stages::observed::Nodes;
+
+use crate::failure::Failure;
+use crate::git;
+use crate::session::Session;
+
+/// How it went.
+pub(crate) enum Cloned {
+    /// The repository was cloned and has every folder.
+    Yes,
+    /// It was not tried, or could not run, and this is why.
+    NotVerified(String),
+}
+
+/// Clones inside the cluster. What git says there is told apart as on this machine.
+pub(crate) async fn run(
+    session: &Session,
+    client: &Client,
+    inputs: &Inputs,
+    nodes: Nodes,
+) -> Result<Cloned, Failure> {
+    if nodes.only_simulated() {
+        return Ok(Cloned::NotVerified("cloning inside the cluster: there are no real nodes".into()));
+    }
+    let namespace = inputs.argocd_namespace();
+    let Some(image) = argocd_image(client, namespace).await? else {
+        return Ok(Cloned::NotVerified(
+            "cloning inside the cluster: argocd-repo-server has no image to do it".into(),
+        ));
+    };
+    let config = &inputs.config;
+    let secret = repository::credentials_secret(config);
+    let folders = environment::folders(config);
+    let Some(job) = clone_check::job(config, &secret, &image, &folders) else {
+        let why = match config.git.transport() {
+            Ok(Transport::File) => "the repository is on this machine",
+            _ => "the token of a GitHub App is made by Argo CD itself",
+        };
+        return Ok(Cloned::NotVerified(format!("cloning inside the cluster: {why}")));
+    };
+    let reference = job.reference();
+    // One that an earlier run left behind can't be changed.
+    client.delete(&reference).await?;
+    gone(session, client, &reference).await?;
+    let patching =
+        Patching { object: job, manager: manifests::MANAGER.into(), force: true, condition: Condition::None };
+    client.apply(&patching).await?;
+    let result = ended(session, client, namespace).await;
+    client.delete(&reference).await?;
+    judge(session, result?).await
+}
+
+/// Image of Argo CD's repository server, the component that clones.
+async fn argocd_image(client: &Client, namespace: &str) -> Result<Option<String>, Failure> {
+    let server = ObjectRef::namespaced("apps/v1", "Deployment", namespace, "argocd-repo-server");
+    let Found::Object(server) = client.read(&server).await? else { return Ok(None) };
+    let containers = server.list("/spec/template/spec/containers");
+    let own = containers.iter().find(|container| container["name"] == "argocd-repo-server");
+    Ok(own.and_then(|container| container["image"].as_str()).map(str::to_owned))
+}
+
+async fn gone(session: &Session, client: &Client, job: &ObjectRef) -> Result<(), Failure> {
+    let told = |lines: &[String]| session.report.waiting(lines);
+    let gone = |live: &Objects| match live.contains_key(&job.name) {
+        false => Progress::Done(()),
+        true => Progress::Waiting(vec![format!("{job} of an earlier run is going")]),
+    };
+    Ok(client.wait_until(job, "an earlier check is gone", session.report.timeout(), &told, gone).await?)
+}
+
+enum Ended {
+    Succeeded,
+    Failed(String),
+    NeverRan(Vec<String>),
+}
+
+/// Waits for the pod of the Job, whose status has git's own words.
+async fn ended(session: &Session, client: &Client, namespace: &str) -> Result<Ended, Failure> {
+    let told = |lines: &[String]| session.report.waiting(lines);
+    let pods = ObjectRef::namespaced("v1", "Pod", namespace, "");
+    let within = Duration::from_secs(clone_check::DEADLINE.into()).min(session.report.timeout());
+    match client.wait_until(&pods, "a clone inside the cluster", within, &told, state).await {
+        Ok(ended) => Ok(ended),
+        Err(ClusterError::TimedOut { state, .. }) => Ok(Ended::NeverRan(state)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn state(pods: &Objects) -> Progress<Ended> {
+    let Some(pod) = pods.values().find(|pod| pod.label("job-name") == Some(clone_check::NAME)) else {
+        return Progress::Waiting(vec!["the pod that clones is not there yet".into()]);
+    };
+    let message = || terminated(pod).unwrap_or_default();
+    match pod.text("/status/phase") {
+        "Succeeded" => Progress::Done(Ended::Succeeded),
+        "Failed" => Progress::Done(Ended::Failed(message())),
+        _ => Progress::Waiting(vec![waiting(pod)]),
+    }
+}
+
+fn terminated(pod: &Object) -> Option<String> {
+    let statuses = pod.list("/status/containerStatuses");
+    statuses.first()?.pointer("/state/terminated/message")?.as_str().map(str::to_owned)
+}
+
+/// Why it does not run yet, in Kubernetes' own words.
+fn waiting(pod: &Object) -> String {
+    let statuses = pod.list("/status/containerStatuses");
+    let reason = statuses.first().and_then(|status| status.pointer("/state/waiting"));
+    let scheduled = pod.list("/status/conditions").iter().find(|condition| condition["status"] == "False");
+    let words = reason.or(scheduled).map(|state| {
+        let text = |key: &str| state[key].as_str().unwrap_or_default().to_owned();
+        format!("{} {}", text("reason"), text("message"))
+    });
+    format!(
+        "the pod that clones waits: {}",
+        words.unwrap_or_else(|| pod.text("/status/phase").to_owned()).trim()
+    )
+}
+
+async fn judge(session: &Session, ended: Ended) -> Result<Cloned, Failure> {
+    match ended {
+        Ended::Succeeded => Ok(Cloned::Yes),
+        Ended::NeverRan(state) => {
+            Ok(Cloned::NotVerified(format!("cloning inside the cluster: it never ran: {}", state.join("; "))))
+        }
+        Ended::Failed(words) => {
+            let remote = git::remote(session, session.config.git.auth.as_ref()).await?;
+            let failure = match remote {
+                Some(remote) => Failure::from(remote::explained(&remote, &words)),
+                None => Failure::Refused(words),
+            };
+            Err(match failure {
+                Failure::Precondition(text) => Failure::Precondition(format!("inside the cluster: {text}")),
+                Failure::TimedOut(text) => Failure::TimedOut(format!("inside the cluster: {text}")),
+                other => Failure::Refused(format!("inside the cluster: {other}")),
+            })
+        }
+    }
+}

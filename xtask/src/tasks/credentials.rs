@@ -1,0 +1,226 @@
+//! `credentials check|generate-deploy-key|trust`.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, ErrorKind, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use git_credentials::host_keys::{self, HostKey};
+use git_credentials::known_hosts::{self, KnownHosts, Verdict};
+use git_credentials::{Credentials as Sound, SshKey};
+use manifests::config::GitAuth;
+use secrecy::ExposeSecret;
+
+use super::{block_on, print};
+use crate::args::{Credentials, GenerateDeployKey, Global, Trust};
+use crate::failure::Failure;
+use crate::git;
+use crate::session::Session;
+
+/// Longest wait for the keys of a host.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Where keys of hosts are kept if the configuration names no file.
+const KNOWN_HOSTS: &str = "known_hosts";
+
+pub(crate) fn run(global: &Global, what: Credentials) -> Result<ExitCode, Failure> {
+    match what {
+        Credentials::Check => check(&Session::open(global)?)?,
+        Credentials::GenerateDeployKey(args) => generate(&args)?,
+        Credentials::Trust(args) => trust(&Session::open(global)?, &args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(session: &Session) -> Result<(), Failure> {
+    let config = &session.config;
+    let seldon = config.seldon.as_ref().and_then(|seldon| seldon.auth.as_ref());
+    let given = [("git.auth", config.git.auth.as_ref()), ("seldon.auth", seldon)];
+    let given: Vec<_> = given.into_iter().filter_map(|(path, auth)| Some((path, auth?))).collect();
+    if given.is_empty() {
+        session.report.line("No Git credentials are configured: see `git.auth` in cargo xtask init");
+    }
+    for (path, auth) in given {
+        let sound = block_on(git::credentials(session, Some(auth)))?;
+        session.report.line(&format!("{path}: {}", described(&sound, auth)));
+    }
+    git::trust(config)?;
+    Ok(())
+}
+
+fn described(sound: &Sound, auth: &GitAuth) -> String {
+    let from = auth.secrets().first().map(|reference| format!(" in {reference}")).unwrap_or_default();
+    match sound {
+        Sound::None => "none".into(),
+        Sound::Token { username, .. } => format!("user {username} with the token{from}"),
+        Sound::Bearer { .. } => format!("bearer token{from}"),
+        Sound::GithubApp(_) => format!("GitHub App with the private key{from}"),
+        Sound::Ssh(key) => {
+            let fingerprint = key.fingerprint().unwrap_or_default();
+            format!("{} key{from} {fingerprint}", key.algorithm())
+        }
+    }
+}
+
+fn generate(args: &GenerateDeployKey) -> Result<(), Failure> {
+    let key = SshKey::generate(&args.comment)?;
+    let public = key.public().unwrap_or_default();
+    let beside = PathBuf::from(format!("{}.pub", args.out.display()));
+    create(&beside, &format!("{public}\n"), 0o644)?;
+    if let Err(failure) = create(&args.out, key.unencrypted().expose_secret(), 0o600) {
+        // Only this call made it, and half a key pair helps nobody.
+        std::fs::remove_file(&beside).ok();
+        return Err(failure);
+    }
+    print(&format!("{public}\n{}\n", key.fingerprint().unwrap_or_default()));
+    print(&format!(
+        "The private half is in {path}. Add the line above as a deploy key at the Git host, with write access if \
+         Seldon\nEnterprise Platform uses it too, and name it: git.auth.ssh.privateKey.file={path}\n",
+        path = args.out.display()
+    ));
+    Ok(())
+}
+
+/// Writes a file that is not there yet.
+fn create(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+    let mut options = OpenOptions::new();
+    let written = options
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Failure::Usage(format!(
+            "{} is there already, and a key is not overwritten\n  choose another file with `--out`",
+            path.display()
+        )),
+        _ => Failure::Precondition(format!("{}: {error}", path.display())),
+    })
+}
+
+fn trust(session: &Session, args: &Trust) -> Result<(), Failure> {
+    let (host, port) = host_and_port(&args.host)?;
+    let configured = session.config.git.auth.as_ref().and_then(GitAuth::known_hosts);
+    let path = args.known_hosts.clone().or(configured.cloned()).unwrap_or_else(|| KNOWN_HOSTS.into());
+    let known = KnownHosts::parse(&read(&path)?);
+    let keys = host_keys::scan(&host, port, PATIENCE)?;
+    let (mut new, mut wanted) = (Vec::new(), args.fingerprint.clone());
+    for key in &keys {
+        match known.verdict(&host, port, &key.key) {
+            Verdict::Trusted => {
+                session.report.line(&format!("{}: known already", shown(&host, key)));
+                wanted.retain(|fingerprint| *fingerprint != key.fingerprint);
+            }
+            Verdict::Unknown => new.push(key),
+            Verdict::Changed { known, line } => return Err(changed(&path, line, key, &known)),
+            Verdict::Revoked { line } => {
+                return Err(Failure::Refused(format!(
+                    "{host} shows a key that line {line} of {} revokes: {}\n  don't connect; ask who runs the host",
+                    path.display(),
+                    key.fingerprint
+                )));
+            }
+        }
+    }
+    let answered = wanted.is_empty() && !args.fingerprint.is_empty();
+    let chosen = if answered { Vec::new() } else { choose(session, &host, new, &wanted)? };
+    let lines: Vec<String> = chosen.iter().map(|key| key.known_hosts_line(&host, port)).collect();
+    if lines.is_empty() {
+        session.report.line(&format!("Nothing to add to {}.", path.display()));
+        return Ok(());
+    }
+    host_keys::append(&path, &lines).map_err(|error| io(&path, &error))?;
+    session.report.line(&format!(
+        "Added {} to {}.",
+        crate::report::count(lines.len(), "key"),
+        path.display()
+    ));
+    if configured.is_none() {
+        session
+            .report
+            .line(&format!("Name it in the configuration: git.auth.ssh.knownHosts={}", path.display()));
+    }
+    Ok(())
+}
+
+fn changed(path: &Path, line: usize, key: &HostKey, known: &[String]) -> Failure {
+    Failure::Refused(format!(
+        "the host shows another key than line {line} of {} has\n    known: {}\n    shown: {} {}\n  somebody may be in \
+         between. Ask who runs the host; if its key was replaced, take that line out and trust it again",
+        path.display(),
+        known.join(", "),
+        key.algorithm,
+        key.fingerprint
+    ))
+}
+
+/// The keys that the user trusts: by fingerprint, or by saying so.
+fn choose<'a>(
+    session: &Session,
+    host: &str,
+    keys: Vec<&'a HostKey>,
+    fingerprints: &[String],
+) -> Result<Vec<&'a HostKey>, Failure> {
+    keys.iter().for_each(|key| session.report.line(&shown(host, key)));
+    if keys.is_empty() {
+        return Ok(keys);
+    }
+    if !fingerprints.is_empty() {
+        let chosen: Vec<_> = keys.into_iter().filter(|key| fingerprints.contains(&key.fingerprint)).collect();
+        return match chosen.is_empty() {
+            true => Err(Failure::Refused(format!(
+                "{host} has no key with the fingerprint {}",
+                fingerprints.join(", ")
+            ))),
+            false => Ok(chosen),
+        };
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::Precondition(
+            "nobody is there to be asked\n  compare the fingerprints with those that the host's operator publishes, \
+             and name the one that you trust: --fingerprint SHA256:…"
+                .into(),
+        ));
+    }
+    print("Compare the fingerprints with those that the host's operator publishes. Trust these keys? [y/N] ");
+    std::io::stdout().flush().ok();
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).ok();
+    Ok(if matches!(answer.trim(), "y" | "Y" | "yes") { keys } else { Vec::new() })
+}
+
+fn shown(host: &str, key: &HostKey) -> String {
+    let published = known_hosts::recognised(host, &key.fingerprint);
+    let published = published.map(|name| format!(" (published by {name})")).unwrap_or_default();
+    format!("{} {}{published}", key.algorithm, key.fingerprint)
+}
+
+fn host_and_port(text: &str) -> Result<(String, u16), Failure> {
+    let host = text.strip_prefix("ssh://").unwrap_or(text);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let (name, port) = match host.split_once(':') {
+        None => (host, Ok(22)),
+        Some((name, port)) => (name, port.parse::<u16>()),
+    };
+    match port {
+        Ok(port) if !name.is_empty() && !name.starts_with('-') && !name.contains('/') => {
+            Ok((name.to_owned(), port))
+        }
+        _ => {
+            Err(Failure::Usage("expected a host name such as git.example.com or git.example.com:2222".into()))
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        read => read.map_err(|error| io(path, &error)),
+    }
+}
+
+fn io(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Precondition(format!("{}: {error}", path.display()))
+}
