@@ -108,3 +108,40 @@ fn of_run(program: &'static str, error: RunError) -> AgentError {
         RunError::Io(error) => AgentError::Start(format!("{program}: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn deadline() -> Deadline {
+        Deadline::after(Duration::from_secs(60))
+    }
+
+    #[tokio::test]
+    async fn an_agent_ends_with_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = crate::SshKey::generate("test").unwrap();
+        let agent = match Agent::start(folder.path(), key.unencrypted(), deadline()).await {
+            Err(AgentError::NoProgram(_)) => return,
+            agent => agent.unwrap(),
+        };
+        let mut connection = UnixStream::connect(folder.path().join(SOCKET)).unwrap();
+        drop(agent);
+        // Ends when the agent does; what kind of end it is makes no difference.
+        assert_eq!(connection.read(&mut [0]).unwrap_or(0), 0);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_ssh_can_not_read_is_told_without_its_text() {
+        let folder = tempfile::tempdir().unwrap();
+        match Agent::start(folder.path(), &"hush".into(), deadline()).await {
+            Err(AgentError::NoProgram(_)) => {}
+            Err(AgentError::Key(why)) => assert!(!why.contains("hush") && !why.is_empty(), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}

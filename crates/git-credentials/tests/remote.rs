@@ -189,12 +189,15 @@ async fn a_push_in_between_is_built_upon() {
 async fn another_rule_of_the_host_is_told_in_its_words() {
     let bare = Bare::new();
     init(&bare.path, None, &Author::default(), &names(&["dev"])).unwrap();
-    bare.git(&["config", "receive.denyCurrentBranch", "refuse"]);
     bare.git(&["config", "transfer.hideRefs", "refs/heads/trunk"]);
     let mut remote = bare.remote();
     remote.branch = Some("trunk".into());
     let error = init_remote(&remote, &Author::default(), &names(&["prod"])).await.unwrap_err();
-    assert_eq!(error.category(), Category::Refused, "{error}");
+    assert_eq!(error.category(), Category::Refused);
+    assert!(
+        error.to_string().contains("refused the push to `trunk`: [remote rejected] (deny updating"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -29,11 +29,12 @@ enum Cause {
     Server,
     Authentication,
     NotSsh,
+    NoSsh,
 }
 
 /// Messages in lower case and what they mean. The first that is found counts, so what is narrow stands above what
 /// is wide: GitHub follows its own words by ssh's and git's general ones.
-const MESSAGES: [(&str, Cause); 67] = [
+const MESSAGES: [(&str, Cause); 73] = [
     ("revoked host key detected", Cause::KeyRevoked),
     ("is marked as revoked", Cause::KeyRevoked),
     ("remote host identification has changed", Cause::KeyChanged),
@@ -69,6 +70,8 @@ const MESSAGES: [(&str, Cause); 67] = [
     ("denied for writing", Cause::ReadOnly),
     ("not authorized to write", Cause::ReadOnly),
     ("denied to deploy key", Cause::ReadOnly),
+    ("deployment key is read-only", Cause::ReadOnly),
+    ("cannot push with deployment key", Cause::ReadOnly),
     ("so it is read-only", Cause::ReadOnly),
     ("has been archived", Cause::ReadOnly),
     (".git denied to ", Cause::ReadOnly),
@@ -92,6 +95,7 @@ const MESSAGES: [(&str, Cause); 67] = [
     ("repository does not exist", Cause::NotFound),
     ("cannot find repository", Cause::NotFound),
     ("no such project", Cause::NotFound),
+    ("repository access denied", Cause::NotFound),
     ("returned error: 404", Cause::NotFound),
     ("' not found", Cause::NotFound),
     ("returned error: 403", Cause::MissingScope),
@@ -101,6 +105,9 @@ const MESSAGES: [(&str, Cause); 67] = [
     ("too many authentication failures", Cause::Authentication),
     ("kex_exchange_identification", Cause::NotSsh),
     ("banner exchange", Cause::NotSsh),
+    ("ssh: not found", Cause::NoSsh),
+    ("ssh: command not found", Cause::NoSsh),
+    ("cannot run ssh", Cause::NoSsh),
 ];
 
 fn cause(stderr: &str) -> Option<Cause> {
@@ -131,6 +138,7 @@ pub(crate) fn classify(target: &Target<'_>, stderr: &str) -> RemoteError {
         Some(Cause::Server) => target.server(last_words(stderr), String::new()),
         Some(Cause::Authentication) => target.authentication(said),
         Some(Cause::NotSsh) => target.not_ssh(last_words(stderr)),
+        Some(Cause::NoSsh) => RemoteError::NoSsh { program: "ssh" },
         None => target.git(last_words(stderr)),
     }
 }
@@ -218,6 +226,16 @@ const REJECTIONS: [(&str, Rejection); 20] = [
     ("[remote rejected]", Rejection::Rule),
     ("[rejected]", Rejection::Rule),
 ];
+
+/// What the host said of a push, or else the status that git gives for the branch.
+pub(crate) fn push_words(stdout: &str, stderr: &str) -> String {
+    let said = host_words(stderr);
+    if !said.is_empty() {
+        return said;
+    }
+    let status = stdout.lines().find_map(|line| line.strip_prefix('!')?.rsplit_once('\t'));
+    status.map_or_else(String::new, |(_, status)| one_line(status))
+}
 
 /// Tells why `git push --porcelain` failed, by all that it wrote.
 pub(crate) fn rejection(output: &str) -> &'static Rejection {

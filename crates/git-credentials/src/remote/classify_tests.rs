@@ -5,7 +5,7 @@ use crate::Credentials;
 use crate::remote::{Category, Remote, Trust};
 
 /// What the programs and hosts really write, each with the cause that a person would name.
-const REAL: [(&str, Option<Cause>); 29] = [
+const REAL: [(&str, Option<Cause>); 32] = [
     (
         "No ED25519 host key is known for [127.0.0.1]:2222 and you have requested strict checking.\r\nHost key verification failed.\r\nfatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\nand the repository exists.\n",
         Some(Cause::KeyUnknown),
@@ -102,6 +102,18 @@ const REAL: [(&str, Option<Cause>); 29] = [
     (
         "fatal: unable to access 'https://git.acme.com/x/': SSL: certificate subject name 'a' does not match target host name 'git.acme.com'\n",
         Some(Cause::WrongName),
+    ),
+    (
+        "conq: repository access denied. access via a deployment key is read-only.\nfatal: Could not read from remote repository.\n",
+        Some(Cause::ReadOnly),
+    ),
+    (
+        "Gogs: Key permission denied\nCannot push with deployment key: 7\nfatal: Could not read from remote repository.\n",
+        Some(Cause::ReadOnly),
+    ),
+    (
+        "ssh -F none -o BatchMode=yes: 1: ssh: not found\nfatal: Could not read from remote repository.\n",
+        Some(Cause::NoSsh),
     ),
     ("fatal: protocol error: bad line length character: Welc\n", None),
 ];

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 use super::address::Scheme;
-use super::classify::{Rejection, classify, host_words, rejection};
+use super::classify::{Rejection, classify, push_words, rejection};
 use super::refs::Refs;
 use super::target::Target;
 use super::{RemoteError, Trust};
@@ -129,7 +129,7 @@ impl<'a> Session<'a> {
         if output.success {
             return Ok(Push::Done);
         }
-        let said = host_words(&output.stderr);
+        let said = push_words(&output.stdout, &output.stderr);
         match rejection(&format!("{}\n{}", output.stdout, output.stderr)) {
             Rejection::Behind => Ok(Push::Behind),
             Rejection::Protected => Ok(Push::Protected(said)),
