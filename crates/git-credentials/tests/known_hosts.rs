@@ -14,6 +14,8 @@ use tools::{arg, have, run};
 const A: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
 const B: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIazEu89wgQZ4bqs3d63QSMzYVa0MuJ2e2gKTKqu+UUO";
 const C: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg=";
+/// Starts only by its whole path.
+const SSHD: &str = "/usr/sbin/sshd";
 
 #[test]
 fn verdicts() {
@@ -209,7 +211,12 @@ fn why_a_host_shows_no_keys_is_told() {
 
 #[test]
 fn keys_of_a_real_server() {
-    if !have(&["ssh-keyscan", "ssh-keygen", "/usr/sbin/sshd"]) {
+    if !have(&["ssh-keyscan", "ssh-keygen"]) {
+        return;
+    }
+    // Other than the clients, a server is on few machines; the tests with a Git server in a container have one.
+    if !Path::new(SSHD).exists() {
+        println!("skipped: there is no {SSHD}");
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -224,7 +231,7 @@ fn keys_of_a_real_server() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()
     };
-    let mut server = std::process::Command::new("/usr/sbin/sshd");
+    let mut server = std::process::Command::new(SSHD);
     server.args([
         "-D",
         "-e",
