@@ -36,6 +36,7 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.from, &self.to) {
             (None, Some(to)) => write!(f, "{}: {}", self.path, short(to))?,
+            (Some(from), Some(to)) if from == to => write!(f, "{}: another value {HIDDEN}", self.path)?,
             (Some(from), Some(to)) => write!(f, "{}: {} -> {}", self.path, short(from), short(to))?,
             (_, None) => write!(f, "{}: removed", self.path)?,
         }

@@ -169,9 +169,9 @@ fn no_value_of_a_secret_is_shown() {
     assert_eq!(
         lines,
         [
-            r#"data.a: "(hidden)" -> "(hidden)""#,
+            "data.a: another value (hidden)",
             r#"metadata.labels.l: "old" -> "new""#,
-            r#"stringData.b: "(hidden)" -> "(hidden)""#,
+            "stringData.b: another value (hidden)",
             "data.gone: removed",
             "metadata.annotations.gone: removed",
         ]

@@ -115,16 +115,14 @@ impl Overlay<'_> {
             Some(_) => return None,
             None => {}
         }
-        let url = self.tree.at("git.url").and_then(Node::as_text).unwrap_or_default();
-        let transport = transport(url).ok();
+        let url = self.tree.at("git.url").and_then(Node::as_text).unwrap_or_default().to_owned();
+        let transport = transport(&url).ok();
         match (self.is_set("GIT_TOKEN"), self.is_set("GIT_SSH_PATH"), transport) {
             (false, false, _) => None,
             (token, ssh, Some(Transport::File)) => {
-                for (variable, _) in [("GIT_TOKEN", token), ("GIT_SSH_PATH", ssh)].iter().filter(|v| v.1) {
-                    self.note(variable, "`git.url` is a path on this machine");
-                }
-                None
+                self.unused(token, ssh, "`git.url` is a path on this machine")
             }
+            (token, ssh, _) if url.is_empty() => self.unused(token, ssh, "no `git.url` is configured"),
             (true, true, Some(Transport::Ssh)) => {
                 self.note("GIT_TOKEN", "`git.url` is an ssh address, and GIT_SSH_PATH is set");
                 Some(Method::Ssh)
@@ -140,6 +138,13 @@ impl Overlay<'_> {
             (true, false, _) => Some(Method::Token),
             (false, true, _) => Some(Method::Ssh),
         }
+    }
+
+    fn unused(&mut self, token: bool, ssh: bool, why: &str) -> Option<Method> {
+        for (variable, _) in [("GIT_TOKEN", token), ("GIT_SSH_PATH", ssh)].iter().filter(|v| v.1) {
+            self.note(variable, why);
+        }
+        None
     }
 
     fn token(&mut self) {
