@@ -13,11 +13,12 @@ use crate::bounded::Deadline;
 
 /// What a program is given of our environment. Everything else stays behind: a `GIT_DIR` of the hook that runs us
 /// would send git elsewhere, an askpass program would ask, a trace would write tokens down.
-const PASSED: [&str; 15] = [
+const PASSED: [&str; 16] = [
     "PATH",
     "TMPDIR",
     "TZ",
     "LD_LIBRARY_PATH",
+    "DEVELOPER_DIR",
     "CURL_CA_BUNDLE",
     "NIX_SSL_CERT_FILE",
     "SSL_CERT_DIR",
@@ -33,12 +34,13 @@ const PASSED: [&str; 15] = [
 
 /// What is the same for every run: messages in English, no questions, and nobody's configuration. The home folder
 /// is none, because libcurl would look for a `.netrc` in it.
-const FIXED: [(&str, &str); 7] = [
+const FIXED: [(&str, &str); 8] = [
     ("LC_ALL", "C"),
     ("HOME", "/dev/null"),
     ("GIT_CONFIG_GLOBAL", "/dev/null"),
     ("GIT_CONFIG_NOSYSTEM", "1"),
     ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_ALLOW_PROTOCOL", "file:http:https:ssh"),
     ("GIT_OPTIONAL_LOCKS", "0"),
     ("GIT_NO_LAZY_FETCH", "1"),
 ];

@@ -44,6 +44,15 @@ impl Authorization {
             Self::Bearer(token) => format!("Bearer {}", token.expose_secret()).into(),
         }
     }
+
+    /// Text of a host's without the secrets, should it repeat what it was sent.
+    pub(crate) fn hidden_in(&self, text: &str) -> String {
+        let (Self::Basic { token, .. } | Self::Bearer(token)) = self;
+        let header = self.header();
+        let sent = header.expose_secret().split_once(' ').map_or("", |(_, sent)| sent);
+        let secrets = [sent, token.expose_secret()].into_iter().filter(|secret| !secret.is_empty());
+        secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "(hidden)"))
+    }
 }
 
 /// Why there is no answer. Says nothing of where: the caller knows the host.
@@ -94,6 +103,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Its body, at most 64 MiB.
     pub body: Vec<u8>,
+    /// Who asked.
+    pub(crate) who: Option<Authorization>,
 }
 
 impl Answer {
@@ -119,16 +130,17 @@ impl Answer {
         self.status == 429 || (self.status == 403 && used_up)
     }
 
-    /// The host's own words, in one line: the message of a JSON answer, or a short text. Pages are left out.
+    /// The host's own words, in one line: the message of a JSON answer, or a short text. Pages are left out, and
+    /// so is what is secret.
     pub fn words(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
-        if let Ok(value) = serde_json::from_slice::<Value>(&self.body) {
-            return one_line(&json_words(&value));
-        }
-        if self.header("content-type").is_some_and(|kind| kind.contains("html")) || text.starts_with('<') {
-            return String::new();
-        }
-        one_line(&text)
+        let words = match serde_json::from_slice::<Value>(&self.body) {
+            Ok(value) => json_words(&value),
+            Err(_) if self.header("content-type").is_some_and(|kind| kind.contains("html")) => String::new(),
+            Err(_) if text.starts_with('<') => String::new(),
+            Err(_) => text.into_owned(),
+        };
+        one_line(&self.who.as_ref().map_or(words.clone(), |who| who.hidden_in(&words)))
     }
 }
 
@@ -198,7 +210,7 @@ impl Http {
         if let Some(who) = who {
             request = request.header("Authorization", who.header().expose_secret());
         }
-        answer(request.call())
+        answer(request.call(), who)
     }
 
     /// Sends JSON to an address.
@@ -214,7 +226,7 @@ impl Http {
         if let Some(who) = who {
             request = request.header("Authorization", who.header().expose_secret());
         }
-        answer(request.send(body.to_string()))
+        answer(request.send(body.to_string()), who)
     }
 }
 
@@ -233,10 +245,13 @@ fn certificates(pem: &str) -> Result<Vec<ureq::tls::Certificate<'static>>, Broke
     }
 }
 
-fn answer(result: Result<Response<ureq::Body>, ureq::Error>) -> Result<Answer, Broken> {
+fn answer(
+    result: Result<Response<ureq::Body>, ureq::Error>,
+    who: Option<&Authorization>,
+) -> Result<Answer, Broken> {
     let (parts, body) = result.map_err(broken)?.into_parts();
     let body = body.into_with_config().limit(MAX_BYTES).read_to_vec().map_err(broken)?;
-    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, who: who.cloned() })
 }
 
 fn broken(error: ureq::Error) -> Broken {
@@ -294,7 +309,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse::<ureq::http::HeaderName>().unwrap(), value.parse().unwrap()))
             .collect();
-        Answer { status, headers, body: body.into() }
+        Answer { status, headers, body: body.into(), who: None }
     }
 
     #[test]
@@ -333,6 +348,7 @@ mod tests {
         let who = Authorization::Basic { username: "bob".into(), token: "hush".into() };
         assert_eq!(who.header().expose_secret(), "Basic Ym9iOmh1c2g=");
         assert!(!format!("{who:?} {:?}", Authorization::Bearer("hush".into())).contains("hush"));
+        assert_eq!(who.hidden_in("Basic Ym9iOmh1c2g= is hush"), "Basic (hidden) is (hidden)");
     }
 
     #[test]

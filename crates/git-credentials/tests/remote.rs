@@ -248,7 +248,11 @@ async fn each_answer_of_a_host_has_its_own_error() {
             Category::Refused,
             "does not accept the token of user `bob`: Bad credentials",
         ),
-        (reply(403, "enable SSO"), Category::Refused, "may not read the repository: enable SSO"),
+        (
+            reply(403, "enable SSO of hush"),
+            Category::Refused,
+            "may not read the repository: enable SSO of (hidden)",
+        ),
         (
             reply(404, "Not Found"),
             Category::Refused,

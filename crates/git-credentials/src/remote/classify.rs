@@ -165,7 +165,7 @@ fn fingerprint(line: &str) -> Option<String> {
 }
 
 /// What the host itself said, apart from ssh and git.
-pub(crate) fn host_words(stderr: &str) -> String {
+fn host_words(stderr: &str) -> String {
     let words = |line: &'_ str| {
         let line = line.trim();
         let words = line.strip_prefix("remote:").or_else(|| line.strip_prefix("ERROR:"));

@@ -159,7 +159,7 @@ mod tests {
 
     fn redirect(status: u16, location: &str) -> Answer {
         let headers = [(ureq::http::header::LOCATION, location.parse().unwrap())].into_iter().collect();
-        Answer { status, headers, body: Vec::new() }
+        Answer { status, headers, body: Vec::new(), who: None }
     }
 
     #[test]

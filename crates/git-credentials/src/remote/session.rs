@@ -30,6 +30,7 @@ pub(crate) const TIP: &str = "refs/gitops-setup/tip";
 pub(crate) struct Session<'a> {
     target: &'a Target<'a>,
     environment: Vec<(OsString, OsString)>,
+    who: Option<Authorization>,
     // Before the folder, which its socket is in.
     _agent: Option<Agent>,
     folder: TempDir,
@@ -57,7 +58,7 @@ impl<'a> Session<'a> {
         let mut environment = git::environment();
         environment.extend(git::configuration(&configuration(target, url, who)));
         environment.extend(trust(&target.remote.trust, &folder)?);
-        let mut session = Self { target, environment, _agent: None, folder };
+        let mut session = Self { target, environment, who: who.cloned(), _agent: None, folder };
         session.check_version().await?;
         session.init().await?;
         if target.address.scheme == Scheme::Ssh {
@@ -141,7 +142,7 @@ impl<'a> Session<'a> {
     /// The copy, for what is done without the network, by somebody who commits.
     pub(crate) fn repository(&self, author: &Author) -> Result<Repository, RemoteError> {
         let path = self.folder.path().join(COPY);
-        Repository::open(&path).map(|copy| copy.by(author)).map_err(|source| self.of_copy(source))
+        Repository::at(&path).map(|copy| copy.by(author)).map_err(|source| self.of_copy(source))
     }
 
     /// What failed in the copy, as an error of the remote.
@@ -164,11 +165,13 @@ impl<'a> Session<'a> {
     async fn run(&self, words: &[&str]) -> Result<Output, RemoteError> {
         let mut command = git::program("git", self.folder.path(), &self.environment);
         command.args(words);
-        git::run(command, None, self.target.deadline).await.map_err(|error| match error {
+        let output = git::run(command, None, self.target.deadline).await.map_err(|error| match error {
             RunError::Missing => RemoteError::NoGit,
             RunError::TimedOut => self.target.timed_out("git was waiting for it"),
             RunError::Io(error) => RemoteError::Folder(error),
-        })
+        })?;
+        let stderr = self.who.as_ref().map_or(output.stderr.clone(), |who| who.hidden_in(&output.stderr));
+        Ok(Output { stderr, ..output })
     }
 }
 

@@ -58,15 +58,19 @@ impl Entry {
 }
 
 impl Repository {
-    /// The repository at a path, which needs not be there yet.
+    /// The repository at a path, which needs not be there yet. Makes sure that there is a git.
     pub(crate) fn open(path: &Path) -> Result<Self, RepositoryError> {
-        let failed =
-            |error: &xshell::Error| RepositoryError::Git { path: path.into(), message: error.to_string() };
-        let shell = Shell::new().map_err(|error| failed(&error))?;
-        let repository =
-            Self { shell, path: path.to_owned(), author: (AUTHOR.0.to_owned(), AUTHOR.1.to_owned()) };
+        let repository = Self::at(path)?;
         repository.run(&["version"], "").map_err(|_| RepositoryError::NoGit)?;
         Ok(repository)
+    }
+
+    /// The same where git is known to be there.
+    pub(crate) fn at(path: &Path) -> Result<Self, RepositoryError> {
+        let failed =
+            |error: xshell::Error| RepositoryError::Git { path: path.to_owned(), message: error.to_string() };
+        let shell = Shell::new().map_err(failed)?;
+        Ok(Self { shell, path: path.to_owned(), author: (AUTHOR.0.to_owned(), AUTHOR.1.to_owned()) })
     }
 
     /// The same, committing as somebody; what the author leaves empty has a default.
