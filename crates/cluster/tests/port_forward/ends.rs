@@ -54,7 +54,7 @@ async fn a_reset_of_the_client_ends_the_pods_side() {
     let (_forward, local, pod) = connected(&mut server).await;
     local.set_zero_linger().unwrap();
     drop(local);
-    pod.is_over().await;
+    pod.ends().await;
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn dropped_it_stops_everything() {
     let address = forward.local_addr();
     assert!(tasks() > before);
     drop(forward);
-    pod.is_over().await;
+    pod.ends().await;
     assert!(rest(&mut local).await.is_ok_and(|bytes| bytes.is_empty()));
     // Connections are refused as soon as the listener is gone.
     soon(async {
@@ -142,7 +142,7 @@ async fn a_stream_that_breaks_off_is_an_error_that_says_why() {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<ClusterError>());
     assert!(matches!(cause, Some(ClusterError::Forward { .. })), "{error}");
     assert!(error.to_string().contains("the container has ended"), "{error}");
-    pod.is_over().await;
+    pod.ends().await;
 }
 
 #[tokio::test]
@@ -153,5 +153,5 @@ async fn a_stream_that_is_dropped_ends_the_pods_side() {
     let pod = server.arrival().await;
     drop(stream);
     // Much sooner than a pod that is silent is given up.
-    tokio::time::timeout(Duration::from_secs(20), pod.is_over()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), pod.ends()).await.unwrap();
 }

@@ -125,7 +125,7 @@ impl Server {
     pub(crate) async fn forward(&mut self) -> cluster::port_forward::Forward {
         let client = self.client().await;
         let forward = soon(client.forward(&web(), 80, None)).await.unwrap();
-        self.arrival().await.is_over().await;
+        self.arrival().await.ends().await;
         forward
     }
 }
@@ -156,7 +156,7 @@ impl Pod {
     }
 
     /// Waits until the other side has closed or is gone.
-    pub(crate) async fn is_over(mut self) {
+    pub(crate) async fn ends(mut self) {
         loop {
             match soon(self.socket.next()).await {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
