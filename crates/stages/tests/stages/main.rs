@@ -1,8 +1,13 @@
 //! The stages, in a pure world: nothing but values goes in and comes out.
 
+mod credentials;
 mod filled;
 mod list;
+mod moving;
 mod plans;
 mod projects;
 mod published;
+mod repositories;
 mod support;
+mod token;
+mod trust;

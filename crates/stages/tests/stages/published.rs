@@ -18,14 +18,14 @@ use super::support::{KUBERNETES_1_36, config, plan, plan_all, running, server, s
 const FOLDER_VARIABLE: &str = "GITOPS_SETUP_ARGOCD_MANIFESTS";
 const KUBERNETES_1_21: KubernetesVersion = KubernetesVersion { major: 1, minor: 21 };
 
-const FILES: [(&str, &str, Variant, KubernetesVersion); 4] = [
+pub(crate) const FILES: [(&str, &str, Variant, KubernetesVersion); 4] = [
     ("install-v1.6.2.yaml", "v1.6.2", Variant::Standard, KUBERNETES_1_21),
     ("install-v2.6.7.yaml", "v2.6.7", Variant::Standard, KUBERNETES_1_36),
     ("install-v3.5.1.yaml", "v3.5.1", Variant::Standard, KUBERNETES_1_36),
     ("ha-install-v3.5.1.yaml", "v3.5.1", Variant::Ha, KUBERNETES_1_36),
 ];
 
-fn read(file: &str) -> Option<String> {
+pub(crate) fn read(file: &str) -> Option<String> {
     let Some(folder) = std::env::var_os(FOLDER_VARIABLE) else {
         eprintln!("skipped: {FOLDER_VARIABLE} is not set (folder with Argo CD's published manifests)");
         return None;
@@ -34,7 +34,7 @@ fn read(file: &str) -> Option<String> {
     Some(std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-fn published(file: &str, change: impl FnOnce(&mut Config)) -> Option<Inputs> {
+pub(crate) fn published(file: &str, change: impl FnOnce(&mut Config)) -> Option<Inputs> {
     let (_, version, variant, _) = FILES.into_iter().find(|row| row.0 == file).expect("a file of the table");
     let text = read(file)?;
     let mut config = config();
