@@ -30,7 +30,8 @@ pub struct GithubApp {
     installation_id: u64,
     api_url: Option<String>,
     private_key: SecretString,
-    pair: KeyPair,
+    // Hundreds of bytes, in an enum whose other variants are small.
+    pair: Box<KeyPair>,
 }
 
 /// Why a GitHub App can't be used, or gets no token.
@@ -142,7 +143,8 @@ impl GithubApp {
         }
         let numbers = rsa_numbers(key).ok_or(AppError::NotRsa)?;
         let pair = KeyPair::from_der(&numbers).map_err(|_| AppError::Sign)?;
-        Ok(Self { app_id, installation_id, api_url, private_key: key.unencrypted().clone(), pair })
+        let (private_key, pair) = (key.unencrypted().clone(), Box::new(pair));
+        Ok(Self { app_id, installation_id, api_url, private_key, pair })
     }
 
     /// Number of the App.

@@ -25,7 +25,7 @@ const DELETE: u8 = 0x7f;
 pub(crate) fn ask(question: &str) -> Result<Vec<u8>, SecretError> {
     let no_terminal = |_| SecretError::NoTerminal(question.to_owned());
     let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(no_terminal)?;
-    let quiet = Quiet::begin(&terminal).map_err(|error| SecretError::Terminal(error.into()))?;
+    let quiet = Quiet::begin(&terminal).map_err(SecretError::Terminal)?;
     let shown: String = question.chars().filter(|c| !c.is_control()).collect();
     write!(terminal, "{}: ", shown.trim_end().trim_end_matches(':')).map_err(SecretError::Terminal)?;
     let typed = line(&mut terminal);

@@ -1,5 +1,7 @@
 //! Credentials of the configuration: what is taken, what is refused, and a GitHub App's way to a token.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
+
 mod tools;
 
 use std::io::{Read as _, Write as _};

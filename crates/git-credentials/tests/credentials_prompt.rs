@@ -1,5 +1,7 @@
 //! A secret that is typed at a terminal: `script` (util-linux) plays the terminal, and this test's own program asks.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
+
 mod tools;
 
 use std::io::{Read as _, Write as _};

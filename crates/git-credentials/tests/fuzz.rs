@@ -2,6 +2,8 @@
 //!
 //! Every run draws the same cases; `PROPTEST_CASES` asks for more of them than 256.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
+
 mod tools;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! Private keys of every form, against what `ssh-keygen` and `openssl` say of them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
+
 mod tools;
 
 use std::os::unix::fs::PermissionsExt as _;

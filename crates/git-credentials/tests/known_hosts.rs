@@ -1,5 +1,7 @@
 //! Known hosts files, against what `ssh-keygen` finds in them, and host keys of a real server.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
+
 mod tools;
 
 use std::collections::BTreeSet;

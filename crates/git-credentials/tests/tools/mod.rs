@@ -1,7 +1,11 @@
 //! The real programs that keys and known hosts are compared with.
 
-// Every test program uses another part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "every test program uses another part of it")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not see as tests"
+)]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
