@@ -14,14 +14,43 @@ use std::time::Duration;
 use manifests::config::Author;
 
 pub(crate) use address::Address;
-pub use error::{Category, RemoteError};
+pub use error::RemoteError;
 pub(crate) use https::app_token;
 pub(crate) use refs::Refs;
 pub(crate) use session::{Push, Session, TIP};
 pub(crate) use target::Target;
 
 use crate::Credentials;
+use crate::github_app::AppError;
+use crate::http::Broken;
 use address::Scheme;
+
+/// Which of the documented exit codes a failure belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Category {
+    /// Something that the request builds on is missing: 3.
+    Missing,
+    /// A server refused: 4.
+    Refused,
+    /// It took too long: 5.
+    TimedOut,
+}
+
+impl Category {
+    /// That of a request without an answer.
+    pub(crate) fn of_broken(broken: &Broken) -> Self {
+        if *broken == Broken::TimedOut { Self::TimedOut } else { Self::Missing }
+    }
+
+    /// That of a GitHub App without a token.
+    pub(crate) fn of_app(error: &AppError) -> Self {
+        match error {
+            AppError::Broken { source, .. } => Self::of_broken(source),
+            AppError::Number | AppError::Api | AppError::NotRsa | AppError::Sign => Self::Missing,
+            _ => Self::Refused,
+        }
+    }
+}
 
 /// A repository at a Git host, and all that it takes to reach it.
 pub struct Remote {

@@ -46,8 +46,8 @@ impl Host {
         timeout: Duration,
     ) -> Result<Created, HostError> {
         let deadline = Deadline::after(timeout);
-        let who = self.authorization(credentials, deadline)?;
         let http = Http::new(trust, timeout).map_err(|source| self.broken(source))?;
+        let who = self.authorization(credentials, &http)?;
         let call = Call { host: self.clone(), http, who };
         match detached(deadline, move || call.create(private)).await {
             Some(created) => created,
@@ -55,19 +55,15 @@ impl Host {
         }
     }
 
-    fn authorization(
-        &self,
-        credentials: &Credentials,
-        deadline: Deadline,
-    ) -> Result<Authorization, HostError> {
+    fn authorization(&self, credentials: &Credentials, http: &Http) -> Result<Authorization, HostError> {
         let no_token = |what| HostError::NoToken { api: self.api.clone(), what };
         match credentials {
             Credentials::None => Err(no_token("none")),
             Credentials::Ssh(_) => Err(no_token("an SSH key")),
             Credentials::Bearer { token } => Ok(Authorization::Bearer(token.clone())),
             Credentials::GithubApp(app) => {
-                let token = app_token(app, deadline);
-                let token = token.map_err(|why| HostError::App { api: self.api.clone(), why })?;
+                let token = app_token(app, http);
+                let token = token.map_err(|source| HostError::App { api: self.api.clone(), source })?;
                 Ok(Authorization::Bearer(token))
             }
             Credentials::Token { username, token } => Ok(match self.kind {

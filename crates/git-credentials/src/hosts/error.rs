@@ -1,5 +1,6 @@
 //! Why a Git host's API did not do what was asked.
 
+use crate::github_app::AppError;
 use crate::http::{Answer, Broken};
 use crate::remote::Category;
 
@@ -36,12 +37,12 @@ pub enum HostError {
         what: &'static str,
     },
     /// There is no token of the GitHub App.
-    #[error("the GitHub App gave no token for {api}: {why}")]
+    #[error("the GitHub App gives no token for {api}: {source}")]
     App {
         /// The API.
         api: String,
         /// Why.
-        why: String,
+        source: AppError,
     },
     /// There is no answer.
     #[error("{api} can't be used: {source}\n  see it by hand: curl -v {api}")]
@@ -131,10 +132,9 @@ impl HostError {
     /// Which of the documented exit codes it belongs to.
     pub fn category(&self) -> Category {
         match self {
-            Self::Broken { source: Broken::TimedOut, .. } => Category::TimedOut,
-            Self::Unknown { .. } | Self::Path { .. } | Self::NoToken { .. } | Self::Broken { .. } => {
-                Category::Missing
-            }
+            Self::Broken { source, .. } => Category::of_broken(source),
+            Self::App { source, .. } => Category::of_app(source),
+            Self::Unknown { .. } | Self::Path { .. } | Self::NoToken { .. } => Category::Missing,
             _ => Category::Refused,
         }
     }

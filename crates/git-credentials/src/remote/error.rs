@@ -2,18 +2,9 @@
 
 use std::time::Duration;
 
+use super::Category;
+use crate::github_app::AppError;
 use crate::repository::RepositoryError;
-
-/// Which of the documented exit codes a failure belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Category {
-    /// Something that the request builds on is missing: 3.
-    Missing,
-    /// A server refused: 4.
-    Refused,
-    /// It took too long: 5.
-    TimedOut,
-}
 
 /// Why a repository can't be reached, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -173,12 +164,12 @@ pub enum RemoteError {
         why: String,
     },
     /// There is no token of the GitHub App.
-    #[error("the GitHub App gave no token for {url}: {why}")]
+    #[error("the GitHub App gives no token for {url}: {source}")]
     App {
         /// The repository.
         url: String,
         /// Why.
-        why: String,
+        source: AppError,
     },
     /// The credentials are not accepted.
     #[error("{url}: the Git host does not accept {who}{}\n  {hint}", quoted(.said))]
@@ -352,6 +343,7 @@ impl RemoteError {
     pub fn category(&self) -> Category {
         match self {
             Self::TimedOut { .. } => Category::TimedOut,
+            Self::App { source, .. } => Category::of_app(source),
             Self::NoGit
             | Self::GitTooOld { .. }
             | Self::NoSsh { .. }

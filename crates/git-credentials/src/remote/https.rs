@@ -5,7 +5,8 @@ use secrecy::SecretString;
 use super::RemoteError;
 use super::refs::{BadAnswer, Refs};
 use super::target::Target;
-use crate::bounded::{Deadline, detached};
+use crate::bounded::detached;
+use crate::github_app::AppError;
 use crate::http::{Answer, Authorization, Broken, Http};
 use crate::{Credentials, GithubApp};
 
@@ -27,17 +28,20 @@ pub(crate) fn authorization(target: &Target<'_>) -> Result<Option<Authorization>
         Credentials::Token { username, token } => Some(basic(username, token.clone())),
         Credentials::Bearer { token } => Some(Authorization::Bearer(token.clone())),
         Credentials::GithubApp(app) => {
-            let token = app_token(app, target.deadline).map_err(|why| target.app(why))?;
+            let http = Http::new(&target.remote.trust, target.deadline.left());
+            let http = http.map_err(|broken| target.broken(broken))?;
+            let token = app_token(app, &http);
+            let token = token.map_err(|source| target.app(source))?;
             Some(basic("x-access-token", token))
         }
     })
 }
 
-/// A token of an installation, or why there is none.
-pub(crate) fn app_token(app: &GithubApp, deadline: Deadline) -> Result<SecretString, String> {
+/// A token of an installation.
+pub(crate) fn app_token(app: &GithubApp, http: &Http) -> Result<SecretString, AppError> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now = now.map_or(0, |since| since.as_secs());
-    off_the_runtime(|| app.installation_token(now, deadline.left())).map_err(|error| error.to_string())
+    off_the_runtime(|| app.installation_token_by(http, now))
 }
 
 /// Runs a blocking request in place, where the runtime has other threads to go on with.

@@ -4,6 +4,7 @@ use super::address::{Address, Scheme};
 use super::{Remote, RemoteError};
 use crate::Credentials;
 use crate::bounded::Deadline;
+use crate::github_app::AppError;
 use crate::hosts::Kind;
 use crate::http::Broken;
 
@@ -129,8 +130,8 @@ impl<'a> Target<'a> {
         RemoteError::Proxy { host: self.host(), said }
     }
 
-    pub(crate) fn app(&self, why: String) -> RemoteError {
-        RemoteError::App { url: self.url(), why }
+    pub(crate) fn app(&self, source: AppError) -> RemoteError {
+        RemoteError::App { url: self.url(), source }
     }
 
     pub(crate) fn git(&self, said: String) -> RemoteError {
