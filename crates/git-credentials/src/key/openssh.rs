@@ -1,6 +1,6 @@
 //! The form of OpenSSH (`PROTOCOL.key` in its source).
 
-use ssh_cipher::{Cipher, Tag};
+use ssh_cipher::Cipher;
 use zeroize::Zeroizing;
 
 use super::sound::{self, Curve};
@@ -28,7 +28,7 @@ pub(super) fn read(bytes: &[u8], passphrase: Option<&str>) -> Result<Parts, KeyE
     let mut private = Zeroizing::new(reader.string()?.to_vec());
     let encrypted = cipher != b"none";
     if encrypted {
-        decrypt(&mut private, Protection { cipher, kdf, options, tag: reader.0 }, passphrase)?;
+        decrypt(&mut private, Protection { cipher, kdf, options }, passphrase)?;
     }
     let (fields, comment) = split(&private, encrypted)?;
     check(algorithm, public, &private[8..fields])?;
@@ -39,12 +39,13 @@ struct Protection<'a> {
     cipher: &'a [u8],
     kdf: &'a [u8],
     options: &'a [u8],
-    tag: &'a [u8],
 }
 
 fn decrypt(bytes: &mut [u8], with: Protection<'_>, passphrase: Option<&str>) -> Result<(), KeyError> {
     let cipher = std::str::from_utf8(with.cipher).ok().and_then(|name| Cipher::new(name).ok());
-    let cipher = cipher.filter(|_| with.kdf == b"bcrypt").ok_or(KeyError::Cipher)?;
+    // Those with a tag (GCM, ChaCha20) are never the default, and eight crates.
+    let cipher =
+        cipher.filter(|cipher| with.kdf == b"bcrypt" && !cipher.has_tag()).ok_or(KeyError::Cipher)?;
     let (key_size, iv_size) = cipher.key_and_iv_size().ok_or(KeyError::Cipher)?;
     let mut options = Reader(with.options);
     let (salt, rounds) = (options.string()?, options.number()?);
@@ -52,10 +53,6 @@ fn decrypt(bytes: &mut [u8], with: Protection<'_>, passphrase: Option<&str>) -> 
     if rounds > MAX_ROUNDS {
         return Err(KeyError::Rounds(rounds));
     }
-    let tag = match cipher.has_tag() {
-        true => Some(Tag::try_from(with.tag).map_err(|_| KeyError::Damaged("it ends early"))?),
-        false => None,
-    };
     let mut key = Zeroizing::new(vec![0; key_size + iv_size]);
     bcrypt_pbkdf::bcrypt_pbkdf(passphrase, salt, rounds, &mut key)
         .map_err(|_| KeyError::Damaged("its salt is missing"))?;
@@ -63,7 +60,7 @@ fn decrypt(bytes: &mut [u8], with: Protection<'_>, passphrase: Option<&str>) -> 
     if !bytes.len().is_multiple_of(cipher.block_size()) {
         return Err(KeyError::Damaged("its encrypted part has an odd length"));
     }
-    cipher.decrypt(key, iv, bytes, tag).map_err(|_| KeyError::WrongPassphrase)
+    cipher.decrypt(key, iv, bytes, None).map_err(|_| KeyError::WrongPassphrase)
 }
 
 /// Where the fields of the key end, and the comment behind them.
