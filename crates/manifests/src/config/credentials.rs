@@ -169,4 +169,23 @@ mod tests {
             assert_eq!(template(&git, git.transport().unwrap()).is_empty(), fits, "{url}");
         }
     }
+
+    #[test]
+    fn a_token_is_for_the_project_of_an_environment() {
+        let clash = |project: &str, logging: bool| {
+            let seldon = Seldon { project_token: Some(project.into()), ..Seldon::default() };
+            let mut config = Config { seldon: Some(seldon.clone()), ..Config::default() };
+            match logging {
+                true => config.logging = Some(crate::config::Logging::default()),
+                false => config.environments = vec![crate::config::Environment::new("dev")],
+            }
+            project_token(&config, &seldon).map(|clash| clash.message)
+        };
+        assert_eq!(clash("seldon", false), None);
+        assert_eq!(clash("seldon", true), None);
+        assert_eq!(
+            clash("other", false).as_deref(),
+            Some("`seldon.projectToken`: no environment has the project `other`")
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use manifests::argocd::names;
-use manifests::config::{Config, GitAuth, SecretRef, Seldon};
+use manifests::config::{Author, Config, GitAuth, SecretRef, Seldon};
 use manifests::object::LAST_APPLIED;
 use manifests::{Object, ObjectRef, repository, trust};
 use serde_json::{Value, json};
@@ -173,6 +173,23 @@ fn without_credentials_seldon_gets_none() {
     let plan = planned(&inputs, &installed(&inputs));
     assert_eq!(plan.notes, ["`seldon` gets no Git credentials: neither `seldon.auth` nor `git.auth` is set"]);
     assert!(!lines(&plan).iter().any(|line| line.contains("git-creds")));
+}
+
+#[test]
+fn whoever_commits_has_to_have_a_name_and_an_address() {
+    let inputs = |author| {
+        configured(|config| {
+            config.git.author = author;
+            config.seldon = Some(Seldon { create_namespace: true, ..Seldon::default() });
+        })
+    };
+    let notes = |inputs: &Inputs| planned(inputs, &installed(inputs)).notes;
+    let ada = Author { name: "Ada".into(), email: "ada@acme.com".into() };
+    assert_eq!(notes(&inputs(Some(ada.clone()))), [""; 0]);
+    for author in [None, Some(Author { email: String::new(), ..ada })] {
+        let notes = notes(&inputs(author));
+        assert!(notes[0].contains("set `git.author`"), "{notes:?}");
+    }
 }
 
 #[test]

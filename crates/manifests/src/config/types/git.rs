@@ -23,8 +23,8 @@ pub struct Git {
     /// Credentials, by reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<GitAuth>,
-    /// File with the certificates (PEM) of the authorities that the Git host's certificate may come from, besides
-    /// those that every machine knows.
+    /// File with the certificates (PEM) of the authorities that the Git host's certificate may come from. They take
+    /// the place of those that every machine knows, here as in Argo CD.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub ca_certificate: Option<PathBuf>,

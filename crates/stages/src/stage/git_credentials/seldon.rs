@@ -39,6 +39,15 @@ pub(super) fn plan(inputs: &Inputs, observed: &Observed, plan: &mut Plan) -> Res
     Ok(())
 }
 
+/// Git makes no commit without a name and an address.
+fn nobody(inputs: &Inputs) -> Option<String> {
+    let author = inputs.config.git.author.clone().unwrap_or_default();
+    (author.name.is_empty() || author.email.is_empty()).then(|| {
+        "Seldon Enterprise Platform is told no name or no e-mail address to commit with: set `git.author`"
+            .into()
+    })
+}
+
 /// Makes sure of the namespace, also for other stages. One that is there belongs to whoever installed Seldon Enterprise Platform.
 pub(in crate::stage) fn place(
     seldon: &Seldon,
