@@ -38,6 +38,11 @@ fn ours(command: &str) -> Option<Vec<&str>> {
     Some(command.strip_prefix("cargo xtask ")?.split_whitespace().collect())
 }
 
+/// Not a flag, and nothing that stands for a value.
+fn is_subcommand(word: &str) -> bool {
+    word.starts_with(char::is_lowercase) && word.chars().all(|c| c.is_lowercase() || c == '-')
+}
+
 #[test]
 fn every_command_of_the_readme_runs_in_its_order() {
     let Some(sandbox) = Sandbox::with_cluster(PROGRAM).map(Sandbox::without_name) else { return };
@@ -68,11 +73,7 @@ fn every_command_that_the_text_names_exists() {
     for name in DOCUMENTS {
         let text = read(name);
         for words in text.split('`').filter_map(ours) {
-            let mut asked: Vec<&str> = words
-                .into_iter()
-                .take_while(|word| word.chars().all(|c| c.is_lowercase() || c == '-'))
-                .collect();
-            asked.retain(|word| !word.starts_with("--"));
+            let mut asked: Vec<&str> = words.into_iter().take_while(|word| is_subcommand(word)).collect();
             asked.push("--help");
             sandbox.run(&asked).exits(0);
         }
@@ -86,8 +87,7 @@ fn every_command_of_the_table_exists_and_none_is_left_out() {
     let sandbox = Sandbox::new(PROGRAM);
     let mut tasks = Vec::new();
     for words in rows.filter_map(ours) {
-        let words: Vec<&str> =
-            words.into_iter().filter(|word| word.chars().all(|c| c.is_lowercase() || c == '-')).collect();
+        let words: Vec<&str> = words.into_iter().filter(|word| is_subcommand(word)).collect();
         let mut asked = words.clone();
         asked.push("--help");
         sandbox.run(&asked).exits(0);

@@ -7,6 +7,7 @@ mod git_matrix;
 mod git_server;
 mod killed;
 mod manifests;
+mod port_forward;
 mod projects;
 mod provider;
 mod quickstart;

@@ -14,7 +14,7 @@ use crate::PROGRAM;
 
 static SHARED: Shared = Shared::new();
 
-const STAGES: [&str; 11] = [
+const STAGES: [&str; 14] = [
     "cluster",
     "install-argocd",
     "admin-password",
@@ -23,8 +23,11 @@ const STAGES: [&str; 11] = [
     "expose",
     "access",
     "git-repository",
+    "git-credentials",
     "environments",
     "logging",
+    "project-token",
+    "seldon-values",
     "verify",
 ];
 
@@ -143,7 +146,7 @@ fn the_repository_has_a_folder_for_each_environment() {
         let output = Command::new("git").arg("--git-dir").arg(&repository).args(words).output();
         String::from_utf8(output.expect("git").stdout).expect("text")
     };
-    assert_eq!(git(&["ls-tree", "--name-only", "main"]), "seldon-dev\nseldon-prod\n");
+    assert_eq!(git(&["ls-tree", "--name-only", "main"]), "README.md\nseldon-dev\nseldon-prod\n");
     assert_eq!(git(&["ls-tree", "-r", "--name-only", "main", "seldon-dev"]), "seldon-dev/README.md\n");
     assert_eq!(git(&["rev-list", "--count", "main"]), "1\n", "no commits without content");
 }
