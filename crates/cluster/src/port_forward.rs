@@ -6,8 +6,9 @@
 //! **Half-close.** The protocol ends a connection only as a whole. Where the local side ends its writing, the pod is
 //! not told: to close would throw away the rest of the answer, and that is what whoever half-closes waits for. The
 //! connection ends with the pod's answer, or once the pod was silent for half a minute: a client that went away
-//! looks the same until something is written to it. Where the pod ends, everything it sent is delivered first, then
-//! the end. What ended in any other way than by the pod's own closing is reset, never passed off as an end.
+//! looks the same until something is written to it. A pod that waits for the end of what it reads before it answers
+//! can't be served this way. Where the pod ends, everything it sent is delivered first, then the end. What ended in
+//! any other way than by the pod's own closing is reset, never passed off as an end.
 
 mod connect;
 mod listen;
@@ -62,7 +63,7 @@ impl Client {
         let route = connect::Route::new(self.clone(), service.clone(), port.into());
         // Told first: it needs no cluster.
         let listener = listen::bind(local).await?;
-        drop(route.open().await?);
+        route.check().await?;
         listen::start(listener, route)
     }
 

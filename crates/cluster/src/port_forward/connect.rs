@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::pump::GOODBYE;
 use super::resolve::{Endpoint, ServicePort};
 use crate::client::{Client, Reply, collection, innermost};
 use crate::error::ClusterError;
@@ -51,6 +52,13 @@ impl Route {
         let (socket, endpoint) = opened.unwrap_or_else(|_| Err(self.too_late()))?;
         *self.last.lock().expect("never poisoned") = Some(endpoint.pod.name.clone());
         Ok((socket, endpoint))
+    }
+
+    /// Opens one and ends it: whatever keeps connections from working is then known.
+    pub(super) async fn check(&self) -> Result<(), ClusterError> {
+        let (mut socket, _) = self.open().await?;
+        timeout(GOODBYE, socket.close(None)).await.ok();
+        Ok(())
     }
 
     async fn try_pods(&self) -> Result<(WebSocketStream<impl Transport + use<>>, Endpoint), ClusterError> {
@@ -124,22 +132,41 @@ impl Client {
 
     fn refusal(&self, endpoint: &Endpoint, error: &kube::Error) -> ClusterError {
         let kube::Error::Api(status) = error else { return broken(endpoint, innermost(error)) };
+        let code = StatusCode::from_u16(status.code).unwrap_or_default();
+        if let Some(verb) = missing_right(code, &status.message) {
+            let namespace = endpoint.pod.namespace.as_deref().unwrap_or("default");
+            return ClusterError::Forbidden {
+                verb,
+                // As the server's own paths name it.
+                object: ObjectRef {
+                    name: format!("{}/portforward", endpoint.pod.name),
+                    ..endpoint.pod.clone()
+                },
+                resource: format!("pods --subresource=portforward -n {namespace}"),
+                message: status.message.trim_end_matches([':', ' ']).to_owned(),
+            };
+        }
         let body = json!({ "reason": status.reason, "message": status.message });
-        let reply = Reply { status: StatusCode::from_u16(status.code).unwrap_or_default(), body };
-        match self.failure("get", &endpoint.pod, &reply) {
-            // A WebSocket is asked for by GET, and newer servers want the right that other clients' POST needs, too.
-            ClusterError::Forbidden { object, message, .. } => ClusterError::Forbidden {
-                verb: if message.contains("cannot create") { "create" } else { "get" },
-                resource: format!(
-                    "pods --subresource=portforward -n {}",
-                    object.namespace.as_deref().unwrap_or("default")
-                ),
-                object,
-                message,
-            },
+        match self.failure("get", &endpoint.pod, &Reply { status: code, body }) {
             unauthorized @ ClusterError::Unauthorized { .. } => unauthorized,
             _ => broken(endpoint, status.message.clone()),
         }
+    }
+}
+
+/// A WebSocket is asked for by GET, for which `get` on pods/portforward is needed; from 1.35 on, servers also want
+/// `create`, the right that other clients' POST needs, and where that one is missing they don't say why. Admission
+/// gives its reason.
+fn missing_right(code: StatusCode, message: &str) -> Option<&'static str> {
+    if code != StatusCode::FORBIDDEN {
+        return None;
+    }
+    match message.trim_end() {
+        message if message.contains(" cannot get ") => Some("get"),
+        message if message.contains(" cannot create ") || message.ends_with("is forbidden:") => {
+            Some("create")
+        }
+        _ => None,
     }
 }
 

@@ -92,7 +92,8 @@ async fn bridge(mut local: TcpStream, route: &Route) -> Result<(), ClusterError>
         Err(end) => {
             reset(&local);
             match end {
-                Broken::Local => Ok(()),
+                // Clients come and go.
+                Broken::Local | Broken::Silent => Ok(()),
                 Broken::Remote(message) => Err(broken(&endpoint, message)),
             }
         }

@@ -18,7 +18,7 @@ pub(super) const QUIET: Duration = Duration::from_secs(30);
 /// How often an idle connection is used: load balancers cut those that aren't, many after a minute.
 const IDLE: Duration = Duration::from_secs(25);
 /// How long a server may take to be told that it is over.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 /// Bytes a message.
 const CHUNK: usize = 32 * 1024;
 
@@ -30,12 +30,14 @@ const ERROR: u8 = 1;
 pub(super) enum Broken {
     /// The local side went away.
     Local,
+    /// The local side has ended its writing, and the pod says nothing: most likely nobody is there any more.
+    Silent,
     /// The pod's side failed, in its own words.
     Remote(String),
 }
 
-/// Moves bytes both ways until the pod ends, or is silent after the local side has ended. The two directions don't
-/// wait for each other, and no more than one message a direction is held.
+/// Moves bytes both ways until the pod ends. The two directions don't wait for each other, and no more than one
+/// message a direction is held.
 pub(super) async fn pump<S: Transport>(
     socket: WebSocketStream<S>,
     reader: impl AsyncRead + Unpin,
@@ -91,7 +93,7 @@ async fn downward<S: Transport>(
     loop {
         let message = tokio::select! {
             message = stream.next() => message,
-            () = silence(end.clone()) => return Ok(()),
+            () = silence(end.clone()) => return Err(Broken::Silent),
         };
         let mut bytes = match message {
             Some(Ok(Message::Binary(bytes))) if !bytes.is_empty() => bytes,

@@ -10,7 +10,7 @@ use tokio_tungstenite::WebSocketStream;
 
 use super::connect::{Transport, broken};
 use super::listen::Stopped;
-use super::pump::{Broken, pump};
+use super::pump::{Broken, QUIET, pump};
 use super::resolve::Endpoint;
 use crate::error::ClusterError;
 
@@ -35,10 +35,13 @@ impl PodStream {
         let told = Arc::clone(&failure);
         let task = tokio::spawn(async move {
             let (reader, mut writer) = split(other);
-            if let Err(Broken::Remote(message)) = pump(socket, reader, &mut writer).await {
-                // Before the end is seen, which dropping the writer brings about.
-                *told.lock().expect("never poisoned") = Some(broken(&endpoint, message));
-            }
+            let message = match pump(socket, reader, &mut writer).await {
+                Ok(()) | Err(Broken::Local) => return,
+                Err(Broken::Silent) => format!("no answer within {} s", QUIET.as_secs()),
+                Err(Broken::Remote(message)) => message,
+            };
+            // Before the end is seen, which dropping the writer brings about.
+            *told.lock().expect("never poisoned") = Some(broken(&endpoint, message));
         });
         Self { io, failure, _task: Stopped(task) }
     }

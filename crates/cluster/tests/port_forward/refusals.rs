@@ -77,11 +77,15 @@ async fn pods_that_are_not_ready_are_named_with_why() {
 
 #[tokio::test]
 async fn who_may_not_forward_is_told_which_right_is_missing() {
-    for verb in ["get", "create"] {
-        let message = match verb {
-            "get" => "pods \"web-1\" is forbidden: User \"ann\" cannot get resource \"pods/portforward\"",
-            _ => "pods \"web-1\" is forbidden: User \"ann\" cannot create resource \"pods/portforward\"",
-        };
+    for (verb, message) in [
+        ("get", "pods \"web-1\" is forbidden: User \"ann\" cannot get resource \"pods/portforward\" in ..."),
+        (
+            "create",
+            "pods \"web-1\" is forbidden: User \"ann\" cannot create resource \"pods/portforward\" in ...",
+        ),
+        // RBAC has nothing to say where it was asked for a right on the way.
+        ("create", "pods \"web-1\" is forbidden: "),
+    ] {
         let error = refused(|world| {
             world.pods.push(pod("web-2", true));
             world.refused.push(("web-1", 403, "Forbidden", message));
@@ -89,8 +93,16 @@ async fn who_may_not_forward_is_told_which_right_is_missing() {
         .await;
         assert!(matches!(error, ClusterError::Forbidden { .. }), "{error}");
         let check = format!("kubectl auth can-i {verb} pods --subresource=portforward -n demo");
-        says(&error, &["Pod/web-1 in demo", "User \"ann\"", &check]);
+        says(&error, &["Pod/web-1/portforward in demo", "pods \"web-1\" is forbidden", &check]);
     }
+}
+
+#[tokio::test]
+async fn a_policy_that_refuses_says_why_itself() {
+    let why = "admission webhook \"no-forwards.example\" denied the request: not in production";
+    let error = refused(|world| world.refused.push(("web-1", 403, "Forbidden", why))).await;
+    assert!(matches!(error, ClusterError::Forward { .. }), "{error}");
+    says(&error, &["Pod/web-1 in demo, port 8080", why]);
 }
 
 #[tokio::test]
