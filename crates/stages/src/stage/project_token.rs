@@ -84,20 +84,21 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
             "make it first: cargo xtask setup --from environments",
         ));
     };
+    let mut plan = Plan::default();
+    if let Some(seldon) = &inputs.config.seldon {
+        place(seldon, observed, &mut plan)?;
+    }
     if environment::created_at(live).is_none() {
-        return Ok(Plan::default().with_note(format!("known after environments: when {reference} was made")));
+        return Ok(plan.with_note(format!("known after environments: when {reference} was made")));
     }
     let Some(token) = token(inputs, observed) else {
         let gap = format!(
             "no token yet: {signing} has no `server.secretkey` to sign it with, which Argo CD's server makes when it \
              first starts; then: cargo xtask setup --only project-token"
         );
-        return Ok(Plan { not_verified: vec![gap], ..Plan::default() });
+        plan.not_verified.push(gap);
+        return Ok(plan);
     };
-    let mut plan = Plan::default();
-    if let Some(seldon) = &inputs.config.seldon {
-        place(seldon, observed, &mut plan)?;
-    }
     plan.push_apply(apply_project(inputs, live, &token), observed);
     plan.push_apply(Apply::filled(seldon::token_secret(namespace, token)), observed);
     Ok(plan)

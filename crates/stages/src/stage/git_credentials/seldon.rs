@@ -29,13 +29,16 @@ pub(in crate::stage) fn new_namespace(inputs: &Inputs) -> Option<Object> {
 
 pub(super) fn plan(inputs: &Inputs, observed: &Observed, plan: &mut Plan) -> Result<(), PlanError> {
     let Some(seldon) = &inputs.config.seldon else { return Ok(()) };
-    let Some(secret) = git_secret(inputs) else {
-        plan.notes
-            .push("`seldon` gets no Git credentials: neither `seldon.auth` nor `git.auth` is set".into());
-        return Ok(());
-    };
     place(seldon, observed, plan)?;
-    push_secret(secret, observed, plan);
+    match git_secret(inputs) {
+        Some(secret) => {
+            plan.notes.extend(nobody(inputs));
+            push_secret(secret, observed, plan);
+        }
+        None => plan
+            .notes
+            .push("`seldon` gets no Git credentials: neither `seldon.auth` nor `git.auth` is set".into()),
+    }
     Ok(())
 }
 
