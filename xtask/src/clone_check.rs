@@ -1,4 +1,7 @@
 //! Clones the repository inside the cluster, by a Job that is always cleaned up.
+//!
+//! It is done once for what is stored: the Secret then carries, in an annotation, when it was last written. A Secret
+//! that is written later has another time, and one whose check failed has none, so both are checked by the next run.
 
 use std::time::Duration;
 
@@ -16,10 +19,15 @@ use crate::failure::Failure;
 use crate::git;
 use crate::session::Session;
 
+/// Annotation of the Secret: when what was cloned with was written.
+const CLONED: &str = "gitops-setup/cloned-with";
+
 /// How it went.
 pub(crate) enum Cloned {
     /// The repository was cloned and has every folder.
     Yes,
+    /// It was cloned by an earlier run, with what is stored now.
+    Before,
     /// It was not tried, or could not run, and this is why.
     NotVerified(String),
 }
@@ -42,6 +50,12 @@ pub(crate) async fn run(
     };
     let config = &inputs.config;
     let secret = repository::credentials_secret(config);
+    let stored = ObjectRef::namespaced("v1", "Secret", namespace, &secret);
+    let written = match client.read(&stored).await? {
+        Found::Object(object) if is_checked(&object) => return Ok(Cloned::Before),
+        Found::Object(object) => written(&object),
+        Found::Absent | Found::KindUnknown => None,
+    };
     let folders = environment::folders(config);
     let Some(job) = clone_check::job(config, &secret, &image, &folders) else {
         let why = match config.git.transport() {
@@ -59,7 +73,24 @@ pub(crate) async fn run(
     client.apply(&patching).await?;
     let result = ended(session, client, namespace).await;
     client.delete(&reference).await?;
-    judge(session, result?).await
+    let cloned = judge(session, result?).await?;
+    if let (Cloned::Yes, Some(written)) = (&cloned, written) {
+        let object = Object::new(&stored).with_annotation(CLONED, &written);
+        let manager = format!("{}-clone-check", manifests::MANAGER);
+        client.apply(&Patching { object, manager, force: true, condition: Condition::None }).await?;
+    }
+    Ok(cloned)
+}
+
+/// When we last wrote what is in the Secret, by the server's clock.
+fn written(secret: &Object) -> Option<String> {
+    let entries = secret.list("/metadata/managedFields");
+    let ours = entries.iter().find(|entry| entry["manager"] == manifests::MANAGER)?;
+    ours["time"].as_str().map(str::to_owned)
+}
+
+fn is_checked(secret: &Object) -> bool {
+    secret.annotation(CLONED).is_some_and(|time| written(secret).as_deref() == Some(time))
 }
 
 /// Image of Argo CD's repository server, the component that clones.

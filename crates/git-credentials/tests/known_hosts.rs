@@ -16,8 +16,6 @@ use tools::{arg, have, run};
 const A: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
 const B: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIazEu89wgQZ4bqs3d63QSMzYVa0MuJ2e2gKTKqu+UUO";
 const C: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg=";
-/// Starts only by its whole path.
-const SSHD: &str = "/usr/sbin/sshd";
 
 #[test]
 fn verdicts() {
@@ -209,57 +207,4 @@ fn why_a_host_shows_no_keys_is_told() {
     let error = scan("127.0.0.1", port);
     assert!(matches!(error, ScanError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains(&format!("nc -vz 127.0.0.1 {port}")), "{error}");
-}
-
-#[test]
-fn keys_of_a_real_server() {
-    if !have(&["ssh-keyscan", "ssh-keygen"]) {
-        return;
-    }
-    // Other than the clients, a server is on few machines; the tests with a Git server in a container have one.
-    if !Path::new(SSHD).exists() {
-        println!("skipped: there is no {SSHD}");
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let mut keys = Vec::new();
-    for kind in ["ed25519", "ecdsa", "rsa"] {
-        let path = dir.path().join(kind);
-        run("ssh-keygen", &["-q", "-N", "", "-t", kind, "-f", arg(&path)]).unwrap();
-        let public = std::fs::read_to_string(path.with_extension("pub")).unwrap();
-        keys.push(HostKey::parse(&public).unwrap());
-    }
-    let port = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
-    };
-    let mut server = std::process::Command::new(SSHD);
-    server.args([
-        "-D",
-        "-e",
-        "-f",
-        "/dev/null",
-        "-o",
-        &format!("ListenAddress=127.0.0.1:{port}"),
-        "-o",
-        "PidFile=none",
-    ]);
-    for kind in ["ed25519", "ecdsa", "rsa"] {
-        server.arg("-h").arg(dir.path().join(kind));
-    }
-    let mut server = server.stderr(std::process::Stdio::null()).spawn().unwrap();
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
-    let scanned = loop {
-        match host_keys::scan("127.0.0.1", port, Duration::from_secs(5)) {
-            Err(_) if std::time::Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
-            other => break other,
-        }
-    };
-    server.kill().unwrap();
-    server.wait().unwrap();
-    keys.sort_by(|a, b| a.key.cmp(&b.key));
-    assert_eq!(scanned.unwrap(), keys);
-    let line = keys[0].known_hosts_line("127.0.0.1", port);
-    assert!(line.starts_with(&format!("[127.0.0.1]:{port} ")), "{line}");
-    assert_eq!(KnownHosts::parse(&line).verdict("127.0.0.1", port, &keys[0].key), Verdict::Trusted);
 }

@@ -11,7 +11,7 @@ use manifests::fill::FilledSecret;
 use manifests::object::LAST_APPLIED;
 use manifests::{Object, ObjectRef, repository, trust};
 
-use super::{Stage, install_argocd::require, no_checks};
+use super::{Check, Stage, install_argocd::require};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
 use crate::plan::{Action, Apply, Plan, PlanError};
@@ -24,7 +24,7 @@ pub(super) const STAGE: Stage = Stage {
     plan,
     // Secrets are worth nothing without their values, and the ConfigMaps are merged with what is in the cluster.
     objects: |inputs| new_namespace(inputs).filter(|_| unneeded(inputs).is_none()).into_iter().collect(),
-    checks: no_checks,
+    checks: |inputs| if unneeded(inputs).is_none() { vec![Check::Cloned] } else { Vec::new() },
     facts: &[],
     secrets: |inputs, _| secrets(inputs),
 };
