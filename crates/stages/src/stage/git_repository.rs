@@ -70,14 +70,23 @@ fn check_remote(inputs: &Inputs, seen: &RepositoryState, folders: &[String]) -> 
         let what = format!("nothing in folder {}; Argo CD wants at least one file in each", empty.join(", "));
         return lacks(what, "put a README.md there");
     }
-    if let (Some(seldon), Some(false)) = (&inputs.config.seldon, seen.writable) {
-        let path = if seldon.auth.is_some() { "seldon.auth" } else { "git.auth" };
-        return Err(PlanError::precondition(
-            format!("{url} can't be written to with `{path}`, and Seldon Enterprise Platform pushes to it"),
-            "give these credentials the right to push, or others that have it in `seldon.auth`",
-        ));
+    let mut plan = Plan { unchanged: 1, ..Plan::default() };
+    match (&inputs.config.seldon, seen.writable) {
+        (Some(seldon), Some(false)) => {
+            let path = if seldon.auth.is_some() { "seldon.auth" } else { "git.auth" };
+            return Err(PlanError::precondition(
+                format!(
+                    "{url} can't be written to with `{path}`, and Seldon Enterprise Platform pushes to it"
+                ),
+                "give these credentials the right to push, or others that have it in `seldon.auth`",
+            ));
+        }
+        (Some(_), None) => {
+            plan.not_verified.push(format!("whether Seldon Enterprise Platform may push to {url}"));
+        }
+        _ => {}
     }
-    Ok(Plan { unchanged: 1, ..Plan::default() })
+    Ok(plan)
 }
 
 /// Folders that the environments need, one each, named like their namespaces.

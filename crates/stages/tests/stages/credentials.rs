@@ -26,7 +26,7 @@ pub(crate) fn token() -> GitAuth {
     GitAuth::Token { username: "gitops-bot".into(), token: env("GIT_TOKEN") }
 }
 
-fn ssh() -> GitAuth {
+pub(crate) fn ssh() -> GitAuth {
     let (private_key, passphrase) = (env("GIT_KEY"), Some(env("GIT_PASSPHRASE")));
     GitAuth::Ssh { private_key, passphrase, known_hosts: None }
 }

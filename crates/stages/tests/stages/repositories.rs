@@ -67,5 +67,7 @@ fn seldon_has_to_be_able_to_push() {
     ");
     let own = configured(|config| config.seldon = Some(Seldon { auth: Some(token()), ..Seldon::default() }));
     assert!(planned(&own, read_only()).unwrap_err().to_string().contains("`seldon.auth`, and Seldon"));
-    assert!(planned(&own, RepositoryState { writable: Some(true), ..seen() }).is_ok());
+    let gaps = |writable| planned(&own, RepositoryState { writable, ..seen() }).unwrap().not_verified;
+    assert_eq!(gaps(Some(true)), [""; 0]);
+    assert_eq!(gaps(None), ["whether Seldon Enterprise Platform may push to https://github.com/acme/gitops"]);
 }
