@@ -11,6 +11,11 @@ const BUFFER: usize = 16 * 1024;
 
 type Pod = WebSocketStream<DuplexStream>;
 
+/// What never comes takes no time on this clock.
+async fn soon<T>(work: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(3600), work).await.expect("it does not end")
+}
+
 /// A local side, the pod's side, and what is between them.
 async fn connected() -> (DuplexStream, Pod, JoinHandle<Result<(), Broken>>) {
     let (local, ours) = duplex(BUFFER);
@@ -30,7 +35,7 @@ fn message(channel: u8, bytes: &[u8]) -> Message {
 
 async fn rest(mut local: DuplexStream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    local.read_to_end(&mut bytes).await.unwrap();
+    soon(local.read_to_end(&mut bytes)).await.unwrap();
     bytes
 }
 
@@ -39,7 +44,7 @@ async fn who_ends_writing_still_gets_the_whole_answer() {
     let (mut local, mut pod, pumped) = connected().await;
     local.write_all(b"question").await.unwrap();
     local.shutdown().await.unwrap();
-    assert_eq!(pod.next().await.unwrap().unwrap(), message(DATA, b"question"));
+    assert_eq!(soon(pod.next()).await.unwrap().unwrap(), message(DATA, b"question"));
     for part in [b"one ", b"two "] {
         // Longer in all than the silence that would end it.
         sleep(QUIET - Duration::from_secs(1)).await;
@@ -47,7 +52,7 @@ async fn who_ends_writing_still_gets_the_whole_answer() {
     }
     pod.close(None).await.unwrap();
     assert_eq!(rest(local).await, b"one two ");
-    assert_eq!(pumped.await.unwrap(), Ok(()));
+    assert_eq!(soon(pumped).await.unwrap(), Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,9 +60,12 @@ async fn a_client_that_is_gone_is_given_up_when_the_pod_is_silent() {
     let (mut local, mut pod, pumped) = connected().await;
     let start = Instant::now();
     local.shutdown().await.unwrap();
-    assert!(matches!(pod.next().await, Some(Ok(Message::Close(_)))), "the server is told that it is over");
+    assert!(
+        matches!(soon(pod.next()).await, Some(Ok(Message::Close(_)))),
+        "the server is told that it is over"
+    );
     assert_eq!(start.elapsed().as_secs(), QUIET.as_secs());
-    assert_eq!(pumped.await.unwrap(), Err(Broken::Silent), "and nobody takes it for an answer");
+    assert_eq!(soon(pumped).await.unwrap(), Err(Broken::Silent), "and nobody takes it for an answer");
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +73,7 @@ async fn an_idle_connection_is_kept_in_use() {
     let (_local, mut pod, pumped) = connected().await;
     let start = Instant::now();
     for times in 1..=100 {
-        assert!(matches!(pod.next().await, Some(Ok(Message::Ping(_)))));
+        assert!(matches!(soon(pod.next()).await, Some(Ok(Message::Ping(_)))));
         assert_eq!(start.elapsed().as_secs(), IDLE.as_secs() * times, "and is not given up");
     }
     assert!(!pumped.is_finished());
@@ -78,7 +86,7 @@ async fn the_pods_error_comes_after_its_data_and_is_told() {
     pod.send(message(ERROR, b"error forwarding port 80: connection reset\n")).await.unwrap();
     assert_eq!(rest(local).await, b"half an ans");
     let said = Broken::Remote("error forwarding port 80: connection reset".into());
-    assert_eq!(pumped.await.unwrap(), Err(said));
+    assert_eq!(soon(pumped).await.unwrap(), Err(said));
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +94,7 @@ async fn a_lost_connection_is_no_end() {
     let (_local, mut pod, pumped) = connected().await;
     pod.send(message(DATA, b"half an ans")).await.unwrap();
     drop(pod);
-    let Err(Broken::Remote(why)) = pumped.await.unwrap() else { panic!("it did not end well") };
+    let Err(Broken::Remote(why)) = soon(pumped).await.unwrap() else { panic!("it did not end well") };
     assert!(why.contains("the connection to the cluster was lost"), "{why}");
 }
 
@@ -97,7 +105,7 @@ async fn what_nobody_understands_ends_it() {
     pod.send(Message::Binary(Bytes::new())).await.unwrap();
     pod.send(Message::Ping(Bytes::new())).await.unwrap();
     pod.send(message(7, b"?")).await.unwrap();
-    let Err(Broken::Remote(why)) = pumped.await.unwrap() else { panic!("it did not end well") };
+    let Err(Broken::Remote(why)) = soon(pumped).await.unwrap() else { panic!("it did not end well") };
     assert!(why.contains("channel 7"), "{why}");
 }
 
@@ -106,8 +114,8 @@ async fn a_client_that_takes_no_more_ends_it() {
     let (local, mut pod, pumped) = connected().await;
     drop(local);
     pod.send(message(DATA, b"answer")).await.unwrap();
-    assert_eq!(pumped.await.unwrap(), Err(Broken::Local));
-    assert!(matches!(pod.next().await, Some(Ok(Message::Close(_)))), "the pod's side is closed");
+    assert_eq!(soon(pumped).await.unwrap(), Err(Broken::Local));
+    assert!(matches!(soon(pod.next()).await, Some(Ok(Message::Close(_)))), "the pod's side is closed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,10 +135,10 @@ async fn a_client_that_does_not_read_can_still_write() {
     });
     let mut asked = 0;
     while asked < LENGTH {
-        asked += question.next().await.unwrap().unwrap().len() - 1;
+        asked += soon(question.next()).await.unwrap().unwrap().len() - 1;
     }
     assert!(!answering.is_finished(), "what is not read is not hoarded");
-    assert_eq!(rest(asking.await.unwrap()).await.len(), LENGTH);
-    answering.await.unwrap();
-    assert_eq!(pumped.await.unwrap(), Ok(()));
+    assert_eq!(rest(soon(asking).await.unwrap()).await.len(), LENGTH);
+    soon(answering).await.unwrap();
+    assert_eq!(soon(pumped).await.unwrap(), Ok(()));
 }
