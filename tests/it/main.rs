@@ -5,6 +5,8 @@ mod docs;
 mod errors;
 mod git_matrix;
 mod git_server;
+mod git_setup;
+mod helm;
 mod killed;
 mod manifests;
 mod port_forward;

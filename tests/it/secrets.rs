@@ -1,12 +1,9 @@
 //! Secrets by reference: their values show up nowhere but where they were put.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
-use support::{Sandbox, encrypted_key};
+use support::{Planted, Sandbox, encrypted_key};
 
 use crate::PROGRAM;
 
@@ -17,54 +14,18 @@ const TOKEN: &str = "TOKEN-hush-93e5b60af2";
 const PASSPHRASE: &str = "PHRASE-hush-5d71c28e0b";
 const ALL: [&str; 5] = [FROM_ENV, FROM_FILE, FROM_COMMAND, TOKEN, PASSPHRASE];
 
-/// Asserts that no secret is in it, plain or in base64.
+fn planted() -> Planted {
+    Planted::new(ALL)
+}
+
 #[track_caller]
 fn is_clean(what: &str, bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes);
-    for secret in ALL {
-        // Base64 of what is in the middle of a text depends on what is before it, so its three forms are tried.
-        let encoded = (0..3).map(|shift| {
-            let text = format!("{}{secret}", "x".repeat(shift));
-            let encoded = BASE64_STANDARD.encode(text);
-            encoded[4..encoded.len() - 4].to_owned()
-        });
-        for form in std::iter::once(secret.to_owned()).chain(encoded) {
-            assert!(!text.contains(&form), "{secret} is in {what}");
-        }
-    }
+    planted().is_not_in(what, bytes);
 }
 
 #[track_caller]
 fn files_are_clean(folder: &Path) -> usize {
-    let mut count = 0;
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let kind = entry.file_type().expect("it is there");
-        if kind.is_dir() && entry.file_name() == "etcd" {
-            // The cluster's own store, where Secrets are.
-        } else if kind.is_dir() {
-            count += files_are_clean(&entry.path());
-        } else if kind.is_file() && entry.metadata().is_ok_and(|metadata| metadata.len() < 80 << 20) {
-            // Programs are large and not ours; what we write is not.
-            is_clean(&entry.path().display().to_string(), &std::fs::read(entry.path()).unwrap_or_default());
-            count += 1;
-        }
-    }
-    count
-}
-
-/// Looks at the command lines of all processes until it is told to stop; gives how often it looked.
-fn watch_processes(stop: &AtomicBool) -> usize {
-    let mut looks = 0;
-    while !stop.load(Ordering::Relaxed) {
-        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            is_clean(&format!("the command line {}", String::from_utf8_lossy(&line)), &line);
-        }
-        looks += 1;
-        // What is sampled needs the processor more than the sampling does.
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    looks
+    planted().is_in_no_file_of(folder)
 }
 
 /// Runs everything that reads a configuration.
@@ -119,26 +80,20 @@ fn nothing_that_is_printed_written_or_started_holds_a_secret() {
     sandbox.set_env("GIT_USER", "ml");
     sandbox.set_env("GIT_TOKEN", TOKEN);
     let configs = configs(&sandbox);
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| watch_processes(&stop));
-        for config in &configs {
-            run_all(&sandbox, config);
-        }
-        // The same by SSH, with a key that has a passphrase.
-        let Some(key) = encrypted_key(&sandbox.work(), PASSPHRASE) else {
-            return stop.store(true, Ordering::Relaxed);
-        };
-        sandbox.unset_env("GIT_TOKEN");
-        sandbox.set_env("GIT_SSH_PATH", key);
-        sandbox.set_env("GIT_SSHKEY_PASSPHRASE", PASSPHRASE);
-        let ssh = std::fs::read_to_string(sandbox.work().join("0.yaml")).expect("written");
-        sandbox.write("ssh.yaml", &ssh.replace("https://git.example", "ssh://git@git.example"));
-        run_all(&sandbox, "ssh.yaml");
-        stop.store(true, Ordering::Relaxed);
-        let looks = watcher.join().expect("no command line held a secret");
-        assert!(looks > 20, "{looks}");
-    });
+    let watch = planted().watch_processes();
+    for config in &configs {
+        run_all(&sandbox, config);
+    }
+    // The same by SSH, with a key that has a passphrase.
+    let Some(key) = encrypted_key(&sandbox.work(), PASSPHRASE) else { return };
+    sandbox.unset_env("GIT_TOKEN");
+    sandbox.set_env("GIT_SSH_PATH", key);
+    sandbox.set_env("GIT_SSHKEY_PASSPHRASE", PASSPHRASE);
+    let ssh = std::fs::read_to_string(sandbox.work().join("0.yaml")).expect("written");
+    sandbox.write("ssh.yaml", &ssh.replace("https://git.example", "ssh://git@git.example"));
+    run_all(&sandbox, "ssh.yaml");
+    let looks = watch.ends();
+    assert!(looks > 20, "{looks}");
     // Configuration, audit log, kubeconfig: everything but etcd's own files, which hold the Secrets.
     assert!(files_are_clean(&sandbox.work()) > 4);
     assert!(files_are_clean(&sandbox.data()) > 10);

@@ -16,6 +16,7 @@ mod server;
 mod shared;
 mod slots;
 mod snapshot;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -32,6 +33,7 @@ pub use run::{Outcome, Running};
 pub use sandbox::{Sandbox, signal};
 pub use server::{Answer, Server, closed_port};
 pub use shared::{Shared, Turn};
+pub use watch::{Planted, Watch};
 
 /// Programs of a local control plane.
 const CONTROL_PLANE: [Tool; 6] = [

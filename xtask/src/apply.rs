@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use cluster::Client;
 use cluster::apply::{Condition, Patching};
+use cluster::wait::{Objects, Progress};
 use git_credentials::repository;
 use manifests::config::Git as GitConfig;
 use manifests::{Object, ObjectRef};
@@ -36,8 +37,27 @@ pub(crate) async fn on_this_machine(session: &Session, action: &Action) -> Resul
         }
         Action::MergeValues { path, secret } => values::merge_file(path, secret),
         Action::UpgradeRelease { secret, .. } => values::upgrade(session, secret).await,
-        Action::CreateCluster { .. } | Action::Apply(_) | Action::RemoveField { .. } => Ok(()),
+        Action::CreateCluster { .. }
+        | Action::WaitFor { .. }
+        | Action::Apply(_)
+        | Action::RemoveField { .. } => Ok(()),
     }
+}
+
+/// Waits until somebody else has put a value in place.
+pub(crate) async fn wait_for(
+    session: &Session,
+    client: &Client,
+    object: &ObjectRef,
+    pointer: &str,
+) -> Result<(), Failure> {
+    let told = |lines: &[String]| session.report.waiting(lines);
+    let there = |live: &Objects| match live.get(&object.name).and_then(|live| live.get(pointer)) {
+        Some(_) => Progress::Done(()),
+        None => Progress::Waiting(vec![format!("{object} has no {pointer} yet")]),
+    };
+    let what = format!("{pointer} of {object}");
+    Ok(client.wait_until(object, &what, session.report.timeout(), &told, there).await?)
 }
 
 /// Puts a repository on this machine in place.

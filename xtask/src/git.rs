@@ -114,7 +114,7 @@ async fn look_at_remote(session: &Session) -> Result<Option<RepositoryState>, Fa
     let writable = match own {
         Some(own) => {
             let remote = Remote { credentials: credentials(session, Some(own)).await?, ..remote };
-            remote::look(&remote, true).await.map_err(|error| of_seldon(error))?.writable
+            remote::look(&remote, true).await.map_err(of_seldon)?.writable
         }
         None => seen.writable,
     };

@@ -184,10 +184,16 @@ impl Runner<'_> {
             return self.observer.reconnect().await;
         }
         for action in plan.actions.iter().filter(|action| !action.is_request()) {
-            apply::on_this_machine(self.session, action).await?;
+            match action {
+                Action::WaitFor { object, pointer, .. } => {
+                    apply::wait_for(self.session, self.observer.client()?, object, pointer).await?;
+                }
+                _ => apply::on_this_machine(self.session, action).await?,
+            }
             match action {
                 Action::InitRepository { .. } => outcome.created += 1,
-                _ => outcome.changed += 1,
+                Action::MergeValues { .. } | Action::UpgradeRelease { .. } => outcome.changed += 1,
+                _ => {}
             }
         }
         if plan.actions.iter().any(Action::is_request) {

@@ -99,6 +99,15 @@ pub enum Action {
         /// Name of the Secret with the Git credentials.
         secret: String,
     },
+    /// Waits until somebody else has put a value in place.
+    WaitFor {
+        /// The object.
+        object: ObjectRef,
+        /// JSON pointer (RFC 6901) to the value.
+        pointer: String,
+        /// Who is waited for.
+        why: String,
+    },
     /// Server-side apply.
     Apply(Box<Apply>),
     /// Removes a field that somebody else owns and that keeps the set-up from working.

@@ -35,6 +35,9 @@ fn action(action: &Action) -> Vec<String> {
         Action::UpgradeRelease { release, namespace, .. } => {
             vec![format!("  ~ Helm release {release} in {namespace}: section gitops")]
         }
+        Action::WaitFor { object, pointer, why } => {
+            wrap(&format!("wait for {pointer} of {object}: {why}"), "    ", "    ")
+        }
         Action::RemoveField { object, pointer, why } => {
             wrap(&format!("{object}: remove {pointer}: {why}"), "  - ", "    ")
         }

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use git_credentials::hosts::{Created, Host, Kind};
 use git_credentials::remote::{self, Remote};
 use git_credentials::repository::{self, Pushed};
-use manifests::config::Author;
 use manifests::environment;
 use stages::observed::RepositoryState;
 use stages::{Inputs, Observed};
@@ -121,7 +120,7 @@ async fn init(session: &Session) -> Result<(), Failure> {
         say(session, &format!("{}: a folder for every environment", session.config.git.repo_url()));
         return Ok(());
     };
-    let author = git.author.unwrap_or_else(Author::default);
+    let author = git.author.unwrap_or_default();
     let pushed = repository::init_remote(&remote, &author, &folders).await?;
     say(
         session,

@@ -12,7 +12,7 @@ use super::git_credentials::{new_namespace, place};
 use super::{Stage, install_argocd::require, no_checks};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
-use crate::plan::{Apply, Plan, PlanError};
+use crate::plan::{Action, Apply, Plan, PlanError};
 
 /// Key of Argo CD's signing key. Its server makes one when it starts for the first time.
 const SIGNING_KEY: &str = "/data/server.secretkey";
@@ -92,11 +92,11 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
         return Ok(plan.with_note(format!("known after environments: when {reference} was made")));
     }
     let Some(token) = token(inputs, observed) else {
-        let gap = format!(
-            "no token yet: {signing} has no `server.secretkey` to sign it with, which Argo CD's server makes when it \
-             first starts; then: cargo xtask setup --only project-token"
-        );
-        plan.not_verified.push(gap);
+        let why = "Argo CD's server makes the key to sign with when it first starts".to_owned();
+        match observed.nodes.real {
+            0 => plan.not_verified.push(format!("no token: {signing} has no `server.secretkey`; {why}")),
+            _ => plan.actions.push(Action::WaitFor { object: signing, pointer: SIGNING_KEY.into(), why }),
+        }
         return Ok(plan);
     };
     plan.push_apply(apply_project(inputs, live, &token), observed);

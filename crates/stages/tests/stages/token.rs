@@ -101,11 +101,16 @@ fn tokens_of_others_stay() {
 }
 
 #[test]
-fn without_a_signing_key_there_is_no_token_yet() {
+fn the_signing_key_is_waited_for_where_a_server_can_make_it() {
     let inputs = seldon();
-    let plan = planned(&inputs, &alive(&inputs, false));
-    assert_eq!(plan.actions, []);
-    assert_snapshot!(plan.not_verified.join("\n"), @"no token yet: Secret/argocd-secret in argocd has no `server.secretkey` to sign it with, which Argo CD's server makes when it first starts; then: cargo xtask setup --only project-token");
+    let mut observed = alive(&inputs, false);
+    let plan = planned(&inputs, &observed);
+    assert_eq!(plan.actions, [], "on simulated nodes nobody makes it");
+    assert_snapshot!(plan.not_verified.join("\n"), @"no token: Secret/argocd-secret in argocd has no `server.secretkey`; Argo CD's server makes the key to sign with when it first starts");
+    observed.nodes.real = 1;
+    let plan = planned(&inputs, &observed);
+    let [Action::WaitFor { object, pointer, .. }] = plan.actions.as_slice() else { panic!("{plan:?}") };
+    assert_eq!((object, pointer.as_str()), (&names::secret("argocd"), "/data/server.secretkey"));
 }
 
 #[test]
