@@ -155,3 +155,30 @@ async fn a_stream_that_is_dropped_ends_the_pods_side() {
     // Much sooner than a pod that is silent is given up.
     tokio::time::timeout(Duration::from_secs(20), pod.ends()).await.unwrap();
 }
+
+#[tokio::test]
+async fn connections_at_once_are_not_mixed_up() {
+    let mut server = Server::start(&["web-1"]).await;
+    let forward = server.forward().await;
+    let clients = (0..20_u8).map(|number| {
+        let address = forward.local_addr();
+        tokio::spawn(async move {
+            let mut local = TcpStream::connect(address).await.unwrap();
+            local.write_all(&[number; 1000]).await.unwrap();
+            (number, rest(&mut local).await.unwrap())
+        })
+    });
+    let clients: Vec<_> = clients.collect();
+    for _ in &clients {
+        let mut pod = server.arrival().await;
+        tokio::spawn(async move {
+            let heard = pod.hears_some().await;
+            pod.says(DATA, &heard[..1]).await;
+            pod.closes().await;
+        });
+    }
+    for client in clients {
+        let (number, answer) = soon(client).await.unwrap();
+        assert_eq!(answer, [number]);
+    }
+}

@@ -139,15 +139,20 @@ impl Pod {
     pub(crate) async fn hears(&mut self, wanted: &[u8]) {
         let mut heard = Vec::new();
         while heard.len() < wanted.len() {
-            match soon(self.socket.next()).await {
-                Some(Ok(Message::Binary(bytes))) => {
-                    assert_eq!(bytes[0], DATA, "clients send data alone");
-                    heard.extend_from_slice(&bytes[1..]);
-                }
-                other => panic!("{other:?} after {heard:?}"),
-            }
+            heard.extend(self.hears_some().await);
         }
         assert_eq!(heard, wanted);
+    }
+
+    /// What the next message brings.
+    pub(crate) async fn hears_some(&mut self) -> Vec<u8> {
+        match soon(self.socket.next()).await {
+            Some(Ok(Message::Binary(bytes))) => {
+                assert_eq!(bytes[0], DATA, "clients send data alone");
+                bytes[1..].to_vec()
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Ends as a pod does whose program closes.
