@@ -104,9 +104,12 @@ fn is_final(error: &ClusterError) -> bool {
 pub(super) fn broken(endpoint: &Endpoint, message: String) -> ClusterError {
     let Endpoint { pod, port } = endpoint;
     let namespace = pod.namespace.as_deref().unwrap_or("default");
-    let next = match message.contains("refused") {
-        true => format!("nothing listens on that port in the pod: kubectl logs {} -n {namespace}", pod.name),
-        false => format!("is the pod well? kubectl describe pod {} -n {namespace}", pod.name),
+    let next = if message.contains("dialing backend") {
+        format!("the API server can't reach its node: kubectl get pod {} -n {namespace} -o wide", pod.name)
+    } else if message.contains("refused") {
+        format!("nothing listens on that port in the pod: kubectl logs {} -n {namespace}", pod.name)
+    } else {
+        format!("is the pod well? kubectl describe pod {} -n {namespace}", pod.name)
     };
     ClusterError::Forward { object: pod.clone(), port: *port, message, next }
 }
@@ -163,7 +166,8 @@ fn missing_right(code: StatusCode, message: &str) -> Option<&'static str> {
     }
     match message.trim_end() {
         message if message.contains(" cannot get ") => Some("get"),
-        message if message.contains(" cannot create ") || message.ends_with("is forbidden:") => {
+        message if message.contains(" cannot create ") => Some("create"),
+        message if message.ends_with("is forbidden:") || message.contains("is forbidden: RBAC:") => {
             Some("create")
         }
         _ => None,

@@ -85,6 +85,7 @@ async fn who_may_not_forward_is_told_which_right_is_missing() {
         ),
         // RBAC has nothing to say where it was asked for a right on the way.
         ("create", "pods \"web-1\" is forbidden: "),
+        ("create", "pods \"web-1\" is forbidden: RBAC: role.rbac.authorization.k8s.io \"ann\" not found"),
     ] {
         let error = refused(|world| {
             world.pods.push(pod("web-2", true));
@@ -108,12 +109,17 @@ async fn a_policy_that_refuses_says_why_itself() {
 #[tokio::test]
 async fn a_node_that_can_not_be_reached() {
     let error = refused(|world| {
-        world.refused.push(("web-1", 502, "", "error dialing backend: dial tcp 10.0.0.7:10250: i/o timeout"));
+        world.refused.push((
+            "web-1",
+            502,
+            "",
+            "error dialing backend: dial tcp 10.0.0.7:10250: connect: connection refused",
+        ));
     })
     .await;
     says(
         &error,
-        &["Pod/web-1 in demo, port 8080: error dialing backend", "kubectl describe pod web-1 -n demo"],
+        &["Pod/web-1 in demo, port 8080: error dialing backend", "kubectl get pod web-1 -n demo -o wide"],
     );
 }
 
