@@ -1,12 +1,19 @@
 //! Git hosts: which one an address belongs to, and what their APIs can do.
 
+mod call;
 mod create;
 mod error;
+mod hooks;
+mod place;
+
+use std::time::Duration;
 
 pub use create::Created;
 pub use error::HostError;
+pub use hooks::{Doing, Hook, HookCause, HookChange, HookError, PutHook, SecretAtHost, WantedHook};
 
 use crate::remote::Address;
+use place::Place;
 
 /// What software a Git host runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +24,14 @@ pub enum Kind {
     GitLab,
     /// Bitbucket Cloud.
     Bitbucket,
+    /// Bitbucket Server, since called Data Center.
+    BitbucketServer,
     /// Gitea or Forgejo.
     Gitea,
+    /// Gogs.
+    Gogs,
+    /// Azure DevOps, at dev.azure.com or elsewhere.
+    AzureDevOps,
 }
 
 impl Kind {
@@ -29,9 +42,13 @@ impl Kind {
         match host.as_str() {
             "bitbucket.org" | "altssh.bitbucket.org" => Some(Self::Bitbucket),
             "codeberg.org" => Some(Self::Gitea),
+            "dev.azure.com" | "ssh.dev.azure.com" => Some(Self::AzureDevOps),
+            _ if host.ends_with(".visualstudio.com") => Some(Self::AzureDevOps),
             _ if named("github") || host.ends_with(".ghe.com") => Some(Self::GitHub),
             _ if named("gitlab") => Some(Self::GitLab),
             _ if named("gitea") || named("forgejo") => Some(Self::Gitea),
+            _ if named("gogs") => Some(Self::Gogs),
+            _ if named("bitbucket") || named("stash") => Some(Self::BitbucketServer),
             _ => None,
         }
     }
@@ -42,7 +59,10 @@ impl Kind {
             Self::GitHub => "GitHub",
             Self::GitLab => "GitLab",
             Self::Bitbucket => "Bitbucket",
+            Self::BitbucketServer => "Bitbucket Server",
             Self::Gitea => "Gitea or Forgejo",
+            Self::Gogs => "Gogs",
+            Self::AzureDevOps => "Azure DevOps",
         }
     }
 
@@ -63,8 +83,14 @@ impl Kind {
             (Self::Bitbucket, true) => {
                 "scope `write:repository:bitbucket` (access token: `repository:write`)"
             }
+            (Self::BitbucketServer, false) => "permission “Repository read”",
+            (Self::BitbucketServer, true) => "permission “Repository write”",
             (Self::Gitea, false) => "scope `read:repository`",
             (Self::Gitea, true) => "scope `write:repository` and write access to the repository",
+            (Self::Gogs, false) => "read access to the repository",
+            (Self::Gogs, true) => "write access to the repository",
+            (Self::AzureDevOps, false) => "scope “Code (Read)”",
+            (Self::AzureDevOps, true) => "scope “Code (Read & write)”",
         }
     }
 }
@@ -75,10 +101,12 @@ pub struct Host {
     kind: Kind,
     /// Address of the API, without slash at its end.
     api: String,
-    /// User, organisation, workspace, or group with its parents.
+    /// User, organisation, workspace, project, or group with its parents.
     owner: String,
     /// Name of the repository.
     name: String,
+    /// How long a second is that a host asks to wait.
+    second: Duration,
 }
 
 impl Host {
@@ -88,18 +116,21 @@ impl Host {
         let address = Address::of(url);
         let kind = named.or_else(|| Kind::of_host(&address.host));
         let kind = kind.ok_or_else(|| HostError::Unknown { host: address.place() })?;
-        let bad_path = || HostError::Path { url: url.to_owned(), kind: kind.name() };
-        let (owner, name) = address.path.rsplit_once('/').ok_or_else(bad_path)?;
-        if owner.is_empty() || name.is_empty() || (owner.contains('/') && kind != Kind::GitLab) {
-            return Err(bad_path());
-        }
-        let api = api(kind, &address);
-        Ok(Self { kind, api, owner: owner.to_owned(), name: name.to_owned() })
+        let place = Place::of(kind, &address);
+        let Place { api, owner, name } =
+            place.ok_or_else(|| HostError::Path { url: url.to_owned(), kind: kind.name() })?;
+        Ok(Self { kind, api, owner, name, second: Duration::from_secs(1) })
     }
 
     /// The same with the API at another address, such as `https://ghe.example.com/api/v3`.
     pub fn with_api(mut self, api: &str) -> Self {
         api.trim_end_matches('/').clone_into(&mut self.api);
+        self
+    }
+
+    /// The same with seconds of another length, for all that waits before it tries again: for tests.
+    pub fn with_second(mut self, second: Duration) -> Self {
+        self.second = second;
         self
     }
 
@@ -111,27 +142,6 @@ impl Host {
     /// Address of its API.
     pub fn api(&self) -> &str {
         &self.api
-    }
-}
-
-/// Where the API is. An address for SSH names SSH's port, which is not the API's.
-fn api(kind: Kind, address: &Address) -> String {
-    let host = match address.host.to_ascii_lowercase() {
-        host if host == "ssh.github.com" => "github.com".to_owned(),
-        host if host == "altssh.gitlab.com" => "gitlab.com".to_owned(),
-        host => host,
-    };
-    let origin = match address.origin.trim_end_matches('/') {
-        "" => format!("https://{host}"),
-        origin => origin.to_owned(),
-    };
-    match kind {
-        Kind::GitHub if host == "github.com" => "https://api.github.com".to_owned(),
-        Kind::GitHub if host.ends_with(".ghe.com") => format!("https://api.{host}"),
-        Kind::GitHub => format!("{origin}/api/v3"),
-        Kind::GitLab => format!("{origin}/api/v4"),
-        Kind::Bitbucket => "https://api.bitbucket.org/2.0".to_owned(),
-        Kind::Gitea => format!("{origin}/api/v1"),
     }
 }
 
@@ -152,9 +162,50 @@ mod tests {
             ("git@bitbucket.org:acme/gitops.git", Kind::Bitbucket, "https://api.bitbucket.org/2.0", "acme"),
             ("https://gitea.acme.com:3000/a/b", Kind::Gitea, "https://gitea.acme.com:3000/api/v1", "a"),
             ("https://codeberg.org/acme/gitops", Kind::Gitea, "https://codeberg.org/api/v1", "acme"),
+            ("https://gogs.acme.com/a/b", Kind::Gogs, "https://gogs.acme.com/api/v1", "a"),
         ] {
             let host = Host::detect(url, None).unwrap();
             assert_eq!((host.kind, host.api.as_str(), host.owner.as_str()), (kind, api, owner), "{url}");
+        }
+    }
+
+    #[test]
+    fn paths_that_are_more_than_owner_and_name_are_known() {
+        let server = Kind::BitbucketServer;
+        let azure = Kind::AzureDevOps;
+        for (url, kind, api, owner) in [
+            ("https://bitbucket.acme.com/scm/ML/gitops.git", server, "bitbucket.acme.com/rest/api/1.0", "ML"),
+            ("https://stash.acme.com/x/scm/ML/gitops", server, "stash.acme.com/x/rest/api/1.0", "ML"),
+            (
+                "ssh://git@bitbucket.acme.com:7999/~bob/gitops",
+                server,
+                "bitbucket.acme.com/rest/api/1.0",
+                "~bob",
+            ),
+            ("https://bob@dev.azure.com/acme/ml/_git/gitops", azure, "dev.azure.com/acme", "ml"),
+            ("https://dev.azure.com/acme/_git/gitops", azure, "dev.azure.com/acme", "gitops"),
+            ("https://acme.visualstudio.com/ml/_git/gitops", azure, "dev.azure.com/acme", "ml"),
+            (
+                "https://acme.visualstudio.com/DefaultCollection/ml/_git/gitops",
+                azure,
+                "dev.azure.com/acme",
+                "ml",
+            ),
+            ("git@ssh.dev.azure.com:v3/acme/ml/gitops", azure, "dev.azure.com/acme", "ml"),
+            ("https://tfs.acme.com/tfs/Main/ml/_git/gitops", azure, "tfs.acme.com/tfs/Main", "ml"),
+        ] {
+            let host = Host::detect(url, Some(kind)).unwrap();
+            assert_eq!((host.api, host.owner.as_str()), (format!("https://{api}"), owner), "{url}");
+            assert_eq!(host.name, "gitops", "{url}");
+            let known = Host::detect(url, None).map(|host| host.kind).ok();
+            assert_eq!(known, (!url.contains("tfs.")).then_some(kind), "{url}");
+        }
+        for (url, kind) in [
+            ("https://bitbucket.acme.com/projects/ML/repos/gitops", server),
+            ("https://dev.azure.com/acme/gitops", azure),
+            ("https://dev.azure.com/acme/ml/_git/", azure),
+        ] {
+            assert!(matches!(Host::detect(url, Some(kind)), Err(HostError::Path { .. })), "{url}");
         }
     }
 

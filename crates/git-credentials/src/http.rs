@@ -1,5 +1,7 @@
 //! One thin HTTP client: for the first request of the Git protocol, and for the APIs of Git hosts.
 
+mod answer;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,17 +9,17 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-use ureq::http::{HeaderMap, Response};
+use ureq::http::{Method, Request, Response, request};
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
+
+pub use answer::Answer;
+pub(crate) use answer::{hide, one_line};
 
 use crate::remote::Trust;
 
 /// No answer that is asked for here comes near this size: a list of 100,000 branches has 10 MB.
 const MAX_BYTES: u64 = 64 << 20;
-/// Characters of a host's own words that an error repeats.
-const MAX_WORDS: usize = 300;
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub enum Authorization {
     },
     /// A token alone.
     Bearer(SecretString),
+    /// A token alone, by the name that Gogs has for it.
+    Token(SecretString),
 }
 
 impl Authorization {
@@ -42,16 +46,21 @@ impl Authorization {
                 format!("Basic {}", BASE64_STANDARD.encode(pair)).into()
             }
             Self::Bearer(token) => format!("Bearer {}", token.expose_secret()).into(),
+            Self::Token(token) => format!("token {}", token.expose_secret()).into(),
         }
     }
 
-    /// Text of a host's without the secrets, should it repeat what it was sent.
-    pub(crate) fn hidden_in(&self, text: &str) -> String {
-        let (Self::Basic { token, .. } | Self::Bearer(token)) = self;
+    /// All that a host must not repeat: the token, and what of it stands in the header.
+    pub(crate) fn secrets(&self) -> Vec<SecretString> {
+        let (Self::Basic { token, .. } | Self::Bearer(token) | Self::Token(token)) = self;
         let header = self.header();
         let sent = header.expose_secret().split_once(' ').map_or("", |(_, sent)| sent);
-        let secrets = [sent, token.expose_secret()].into_iter().filter(|secret| !secret.is_empty());
-        secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "(hidden)"))
+        vec![sent.into(), token.clone()]
+    }
+
+    /// Another's text without the secrets, should it repeat what it was sent.
+    pub(crate) fn hidden_in(&self, text: &str) -> String {
+        hide(text, &self.secrets())
     }
 }
 
@@ -94,91 +103,6 @@ pub enum Broken {
     Other(String),
 }
 
-/// What a host answered.
-#[derive(Debug)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body, at most 64 MiB.
-    pub body: Vec<u8>,
-    /// Who asked.
-    pub(crate) who: Option<Authorization>,
-}
-
-impl Answer {
-    /// A header as text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// The body as JSON.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Broken> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Broken::Other(format!("it answered something else than expected: {error}")))
-    }
-
-    /// Seconds to wait, where the host asks for that.
-    pub fn retry_after(&self) -> Option<u64> {
-        self.header("retry-after")?.trim().parse().ok()
-    }
-
-    /// Whether this means: asked too often. GitHub says so by 403 as well.
-    pub fn is_rate_limit(&self) -> bool {
-        let used_up = self.header("x-ratelimit-remaining") == Some("0") || self.retry_after().is_some();
-        self.status == 429 || (self.status == 403 && used_up)
-    }
-
-    /// The host's own words, in one line: the message of a JSON answer, or a short text. Pages are left out, and
-    /// so is what is secret.
-    pub fn words(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body);
-        let words = match serde_json::from_slice::<Value>(&self.body) {
-            Ok(value) => json_words(&value),
-            Err(_) if self.header("content-type").is_some_and(|kind| kind.contains("html")) => String::new(),
-            Err(_) if text.starts_with('<') => String::new(),
-            Err(_) => text.into_owned(),
-        };
-        one_line(&self.who.as_ref().map_or(words.clone(), |who| who.hidden_in(&words)))
-    }
-}
-
-/// `message` and what its `errors` say, in the forms that GitHub, GitLab, Bitbucket and Gitea have.
-fn json_words(value: &Value) -> String {
-    let mut words = Vec::new();
-    for key in ["message", "error", "error_description", "errors", "detail"] {
-        match value.get(key) {
-            Some(Value::String(text)) => words.push(text.clone()),
-            Some(Value::Array(list)) => words.extend(list.iter().map(json_words)),
-            Some(Value::Object(map)) => words.extend(map.iter().map(|(name, value)| match value {
-                Value::String(text) => text.clone(),
-                Value::Array(list) => {
-                    format!("{name} {}", list.iter().map(plain).collect::<Vec<_>>().join(", "))
-                }
-                _ => String::new(),
-            })),
-            _ => {}
-        }
-    }
-    words.retain(|text| !text.is_empty());
-    words.join("; ")
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// Text of another's as an error may repeat it: without line breaks, control characters and length.
-pub(crate) fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
-    let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MAX_WORDS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
 /// The client. Blocking; follows no redirects, so that nothing secret goes anywhere else.
 pub struct Http {
     agent: ureq::Agent,
@@ -206,11 +130,7 @@ impl Http {
 
     /// Gets what is at an address.
     pub fn get(&self, url: &str, accept: &str, who: Option<&Authorization>) -> Result<Answer, Broken> {
-        let mut request = self.agent.get(url).header("Accept", accept);
-        if let Some(who) = who {
-            request = request.header("Authorization", who.header().expose_secret());
-        }
-        answer(request.call(), who)
+        self.send(Method::GET, url, accept, who, None)
     }
 
     /// Sends JSON to an address.
@@ -221,12 +141,54 @@ impl Http {
         who: Option<&Authorization>,
         body: &Value,
     ) -> Result<Answer, Broken> {
-        let mut request =
-            self.agent.post(url).header("Accept", accept).header("Content-Type", "application/json");
+        self.send(Method::POST, url, accept, who, Some(body))
+    }
+
+    /// Sends a request, with JSON where there is a body.
+    pub fn send(
+        &self,
+        method: Method,
+        url: &str,
+        accept: &str,
+        who: Option<&Authorization>,
+        body: Option<&Value>,
+    ) -> Result<Answer, Broken> {
+        let mut request = Request::builder().method(method).uri(url).header("Accept", accept);
         if let Some(who) = who {
             request = request.header("Authorization", who.header().expose_secret());
         }
-        answer(request.send(body.to_string()), who)
+        let mut answer = self.run(request, body.map(Value::to_string).as_deref().map(str::as_bytes))?;
+        answer.secrets = who.map(Authorization::secrets).unwrap_or_default();
+        Ok(answer)
+    }
+
+    /// Posts JSON to an address as it is, byte by byte, with headers that may be secret: what
+    /// [`signed`](crate::signature::signed) gives holds for these bytes alone.
+    pub fn deliver(
+        &self,
+        url: &str,
+        headers: &[(&'static str, SecretString)],
+        body: &[u8],
+    ) -> Result<Answer, Broken> {
+        let mut request = Request::builder().method(Method::POST).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, value.expose_secret());
+        }
+        let mut answer = self.run(request, Some(body))?;
+        answer.secrets = headers.iter().map(|(_, value)| value.clone()).collect();
+        Ok(answer)
+    }
+
+    fn run(&self, request: request::Builder, body: Option<&[u8]>) -> Result<Answer, Broken> {
+        // Says which part of the request is impossible, and not its value.
+        let bad = |error: ureq::http::Error| Broken::Other(format!("it can't be asked for: {error}"));
+        answer(match body {
+            Some(body) => {
+                let request = request.header("Content-Type", "application/json").body(body);
+                self.agent.run(request.map_err(bad)?)
+            }
+            None => self.agent.run(request.body(()).map_err(bad)?),
+        })
     }
 }
 
@@ -245,13 +207,10 @@ fn certificates(pem: &str) -> Result<Vec<ureq::tls::Certificate<'static>>, Broke
     }
 }
 
-fn answer(
-    result: Result<Response<ureq::Body>, ureq::Error>,
-    who: Option<&Authorization>,
-) -> Result<Answer, Broken> {
+fn answer(result: Result<Response<ureq::Body>, ureq::Error>) -> Result<Answer, Broken> {
     let (parts, body) = result.map_err(broken)?.into_parts();
     let body = body.into_with_config().limit(MAX_BYTES).read_to_vec().map_err(broken)?;
-    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, who: who.cloned() })
+    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, secrets: Vec::new() })
 }
 
 fn broken(error: ureq::Error) -> Broken {
@@ -304,51 +263,14 @@ fn tls(error: &rustls::Error) -> Broken {
 mod tests {
     use super::*;
 
-    fn answered(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Answer {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (name.parse::<ureq::http::HeaderName>().unwrap(), value.parse().unwrap()))
-            .collect();
-        Answer { status, headers, body: body.into(), who: None }
-    }
-
-    #[test]
-    fn the_words_of_every_host_are_found() {
-        for (body, expected) in [
-            (r#"{"message":"Bad credentials","documentation_url":"x"}"#, "Bad credentials"),
-            (
-                r#"{"message":"Repository creation failed.","errors":[{"resource":"Repository","code":"custom","field":"name","message":"name already exists on this account"}]}"#,
-                "Repository creation failed.; name already exists on this account",
-            ),
-            (r#"{"message":{"path":["has already been taken"]}}"#, "path has already been taken"),
-            (
-                r#"{"error":"insufficient_scope","error_description":"The request requires higher privileges"}"#,
-                "insufficient_scope; The request requires higher privileges",
-            ),
-            (r#"{"type":"error","error":{"message":"Access denied"}}"#, "Access denied"),
-            ("Repository\n not\u{1b}[31m found", "Repository not [31m found"),
-            ("<!DOCTYPE html><p>Sign in", ""),
-        ] {
-            assert_eq!(answered(400, &[], body).words(), expected);
-        }
-        assert_eq!(answered(400, &[("content-type", "text/html")], "hello").words(), "");
-        assert!(answered(400, &[], &"x ".repeat(900)).words().chars().count() <= MAX_WORDS + 1);
-    }
-
-    #[test]
-    fn asked_too_often_is_told_from_refused() {
-        assert!(answered(429, &[], "").is_rate_limit());
-        assert!(answered(403, &[("x-ratelimit-remaining", "0")], "").is_rate_limit());
-        assert!(!answered(403, &[("x-ratelimit-remaining", "9")], "").is_rate_limit());
-        assert_eq!(answered(429, &[("retry-after", "60")], "").retry_after(), Some(60));
-    }
-
     #[test]
     fn a_token_never_shows_itself() {
         let who = Authorization::Basic { username: "bob".into(), token: "hush".into() };
         assert_eq!(who.header().expose_secret(), "Basic Ym9iOmh1c2g=");
         assert!(!format!("{who:?} {:?}", Authorization::Bearer("hush".into())).contains("hush"));
-        assert_eq!(who.hidden_in("Basic Ym9iOmh1c2g= is hush"), "Basic (hidden) is (hidden)");
+        let body = b"Basic Ym9iOmh1c2g= is hush".to_vec();
+        let answer = Answer { status: 400, headers: Default::default(), body, secrets: who.secrets() };
+        assert_eq!(answer.words(), "Basic (hidden) is (hidden)");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod prompt;
 pub mod remote;
 pub mod repository;
 pub mod secret;
+pub mod signature;
 
 pub use credentials::{CredentialError, Credentials};
 pub use github_app::GithubApp;

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use ureq::http::Method;
 
+use super::call::Call;
 use super::{Host, HostError, Kind};
 use crate::Credentials;
-use crate::bounded::{Deadline, detached};
-use crate::http::{Answer, Authorization, Broken, Http};
-use crate::remote::{Trust, app_token};
-
-/// User that Bitbucket's access tokens have in Git; in its API they have none.
-const BITBUCKET_ACCESS_TOKEN: &str = "x-token-auth";
+use crate::bounded::detached;
+use crate::http::{Answer, Broken};
+use crate::remote::Trust;
 
 /// What came of creating a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,40 +44,11 @@ impl Host {
         trust: &Trust,
         timeout: Duration,
     ) -> Result<Created, HostError> {
-        let deadline = Deadline::after(timeout);
-        let http = Http::new(trust, timeout).map_err(|source| self.broken(source))?;
-        let who = self.authorization(credentials, &http)?;
-        let call = Call { host: self.clone(), http, who };
-        match detached(deadline, move || call.create(private)).await {
+        let call = Call::new(self, credentials, trust, timeout)?;
+        match detached(call.deadline, move || call.create(private)).await {
             Some(created) => created,
             None => Err(self.broken(Broken::TimedOut)),
         }
-    }
-
-    fn authorization(&self, credentials: &Credentials, http: &Http) -> Result<Authorization, HostError> {
-        let no_token = |what| HostError::NoToken { api: self.api.clone(), what };
-        match credentials {
-            Credentials::None => Err(no_token("none")),
-            Credentials::Ssh(_) => Err(no_token("an SSH key")),
-            Credentials::Bearer { token } => Ok(Authorization::Bearer(token.clone())),
-            Credentials::GithubApp(app) => {
-                let token = app_token(app, http);
-                let token = token.map_err(|source| HostError::App { api: self.api.clone(), source })?;
-                Ok(Authorization::Bearer(token))
-            }
-            Credentials::Token { username, token } => Ok(match self.kind {
-                // Both take a password here as well, which is no bearer token.
-                Kind::Gitea => Authorization::Basic { username: username.clone(), token: token.clone() },
-                Kind::Bitbucket if username != BITBUCKET_ACCESS_TOKEN => {
-                    Authorization::Basic { username: username.clone(), token: token.clone() }
-                }
-                _ => Authorization::Bearer(token.clone()),
-            }),
-        }
-    }
-
-    fn broken(&self, source: Broken) -> HostError {
-        HostError::Broken { api: self.api.clone(), source }
     }
 
     /// What a token needs to create a repository, in the words of the host's settings.
@@ -92,18 +62,11 @@ impl Host {
                 "scope `admin:repository:bitbucket` (and your e-mail address as user), or an access token of the \
                  workspace with `repository:admin` (user `x-token-auth`)"
             }
-            Kind::Gitea => {
+            Kind::Gitea | Kind::Gogs | Kind::BitbucketServer | Kind::AzureDevOps => {
                 "scopes `write:repository`, `write:user` and, for an organisation, `write:organization`"
             }
         }
     }
-}
-
-/// The requests, one after the other.
-struct Call {
-    host: Host,
-    http: Http,
-    who: Authorization,
 }
 
 impl Call {
@@ -119,8 +82,9 @@ impl Call {
                 format!("/repositories/{}/{}", self.host.owner, self.host.name),
                 json!({ "scm": "git", "is_private": private }),
             ),
+            kind => return Err(HostError::CreatesNone { kind: kind.name() }),
         };
-        let answer = self.post(&path, &body)?;
+        let answer = self.send(Method::POST, &path, Some(&body))?;
         match answer.status {
             200 | 201 => Ok(Created::New),
             400 | 409 | 422 if is_there(&answer) => Ok(Created::AlreadyThere),
@@ -130,7 +94,7 @@ impl Call {
 
     /// One's own repositories are created elsewhere than an organisation's.
     fn account_path(&self) -> Result<String, HostError> {
-        let answer = self.get("/user")?;
+        let answer = self.send(Method::GET, "/user", None)?;
         let own = match answer.status {
             200 => self.json::<User>(&answer)?.login.eq_ignore_ascii_case(&self.host.owner),
             // A GitHub App is nobody, and a token may lack the right to ask who it is.
@@ -142,7 +106,8 @@ impl Call {
 
     /// GitLab knows the owner by number.
     fn gitlab_project(&self, private: bool) -> Result<Value, HostError> {
-        let answer = self.get(&format!("/namespaces/{}", self.host.owner.replace('/', "%2F")))?;
+        let answer =
+            self.send(Method::GET, &format!("/namespaces/{}", self.host.owner.replace('/', "%2F")), None)?;
         if answer.status != 200 {
             return Err(self.unexpected(&answer));
         }
@@ -150,27 +115,6 @@ impl Call {
         let visibility = if private { "private" } else { "public" };
         let name = &self.host.name;
         Ok(json!({ "name": name, "path": name, "namespace_id": namespace.id, "visibility": visibility }))
-    }
-
-    fn get(&self, path: &str) -> Result<Answer, HostError> {
-        let url = format!("{}{path}", self.host.api);
-        self.http.get(&url, self.accept(), Some(&self.who)).map_err(|source| self.host.broken(source))
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Result<Answer, HostError> {
-        let url = format!("{}{path}", self.host.api);
-        self.http.post(&url, self.accept(), Some(&self.who), body).map_err(|source| self.host.broken(source))
-    }
-
-    fn accept(&self) -> &'static str {
-        match self.host.kind {
-            Kind::GitHub => "application/vnd.github+json",
-            _ => "application/json",
-        }
-    }
-
-    fn json<T: serde::de::DeserializeOwned>(&self, answer: &Answer) -> Result<T, HostError> {
-        answer.json().map_err(|source| self.host.broken(source))
     }
 
     fn unexpected(&self, answer: &Answer) -> HostError {

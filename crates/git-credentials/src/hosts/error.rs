@@ -1,5 +1,7 @@
 //! Why a Git host's API did not do what was asked.
 
+use super::HookError;
+use super::call::Again;
 use crate::github_app::AppError;
 use crate::http::{Answer, Broken};
 use crate::remote::Category;
@@ -10,7 +12,7 @@ use crate::remote::Category;
 pub enum HostError {
     /// The host's name doesn't tell what it runs.
     #[error(
-        "what the Git host {host} runs can't be told from its name\n  name it (GitHub, GitLab, Bitbucket, Gitea), or create the repository by hand and run the same command again"
+        "what the Git host {host} runs can't be told from its name\n  name it (GitHub, GitLab, Bitbucket, Gitea, …), or do by hand there what was to be done, and run the same command again"
     )]
     Unknown {
         /// The host.
@@ -28,7 +30,7 @@ pub enum HostError {
     },
     /// The credentials open repositories, not the API.
     #[error(
-        "{api} takes a token, and the credentials are {what}\n  create the repository by hand at the Git host, or use `git.auth.token`"
+        "{api} takes a token, and the credentials are {what}\n  use `git.auth.token`, or do it by hand in the settings of the Git host"
     )]
     NoToken {
         /// The API.
@@ -36,6 +38,15 @@ pub enum HostError {
         /// What they are.
         what: &'static str,
     },
+    /// Repositories of such a host are created by hand.
+    #[error("repositories at {kind} are not created from here\n  create it by hand at the Git host")]
+    CreatesNone {
+        /// What the host runs.
+        kind: &'static str,
+    },
+    /// Something about the webhooks of a repository.
+    #[error(transparent)]
+    Hook(#[from] Box<HookError>),
     /// There is no token of the GitHub App.
     #[error("the GitHub App gives no token for {api}: {source}")]
     App {
@@ -134,8 +145,19 @@ impl HostError {
         match self {
             Self::Broken { source, .. } => Category::of_broken(source),
             Self::App { source, .. } => Category::of_app(source),
-            Self::Unknown { .. } | Self::Path { .. } | Self::NoToken { .. } => Category::Missing,
+            Self::Hook(error) => error.category(),
+            Self::Unknown { .. } | Self::Path { .. } | Self::NoToken { .. } | Self::CreatesNone { .. } => {
+                Category::Missing
+            }
             _ => Category::Refused,
+        }
+    }
+
+    /// Whether it may be gone after a while.
+    pub(super) fn again(&self) -> Again {
+        match self {
+            Self::Hook(error) => error.again(),
+            _ => Again::Never,
         }
     }
 
@@ -143,7 +165,7 @@ impl HostError {
     pub(super) fn of(answer: &Answer, api: &str, owner: &str, needed: &'static str) -> Self {
         let (api, owner, said) = (api.to_owned(), owner.to_owned(), answer.words());
         if answer.is_rate_limit() {
-            return Self::RateLimited { api, retry_after: answer.retry_after(), said };
+            return Self::RateLimited { api, retry_after: answer.wait(), said };
         }
         match answer.status {
             401 => Self::Unauthorized { api, said, needed },
@@ -156,10 +178,10 @@ impl HostError {
     }
 }
 
-fn quoted(words: &str) -> String {
+pub(super) fn quoted(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!(": {words}") }
 }
 
-fn when(retry_after: Option<u64>) -> String {
+pub(super) fn when(retry_after: Option<u64>) -> String {
     retry_after.map_or_else(|| "in some minutes".to_owned(), |seconds| format!("in {seconds} seconds"))
 }
