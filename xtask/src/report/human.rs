@@ -170,6 +170,7 @@ fn print(line: &str) {
 }
 
 pub(super) fn failed(failure: &Failure) {
-    let text = failure.to_string();
-    let _closed = writeln!(anstream::stderr(), "{BAD}error{BAD:#}: {text}");
+    let text = text::paragraphs(&format!("error: {failure}")).join("\n");
+    let text = text.strip_prefix("error").unwrap_or(&text);
+    let _closed = writeln!(anstream::stderr(), "{BAD}error{BAD:#}{text}");
 }

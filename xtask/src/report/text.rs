@@ -15,6 +15,27 @@ pub(crate) fn wrap(text: &str, first: &str, indent: &str) -> Vec<String> {
     textwrap::wrap(text, options).into_iter().map(std::borrow::Cow::into_owned).collect()
 }
 
+/// An error in lines of at most 80 columns. A command at the end of a line stays whole, to be copied.
+pub(super) fn paragraphs(text: &str) -> Vec<String> {
+    text.lines()
+        .enumerate()
+        .flat_map(|(number, line)| {
+            let words = line.trim_start();
+            let indent = &line[..line.len() - words.len()];
+            let more = format!("{indent}  ");
+            match line.rsplit_once(": ") {
+                _ if line.chars().count() <= WIDTH => vec![line.to_owned()],
+                Some((prose, command)) if number > 0 && more.len() + command.chars().count() > 20 => {
+                    let mut lines = wrap(&format!("{}:", prose.trim_start()), indent, &more);
+                    lines.push(format!("{more}{command}"));
+                    lines
+                }
+                _ => wrap(words, indent, &more),
+            }
+        })
+        .collect()
+}
+
 /// `1 object`, `2 objects`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
@@ -50,5 +71,22 @@ fn action(action: &Action) -> Vec<String> {
             }
             lines
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_fit_and_commands_stay_whole() {
+        let long = "error: the Git host git.example.com:8443 can't be reached: Connection refused (os error 111)\n  check \
+                    host and port of `git.url`, firewalls and the proxy (HTTPS_PROXY): curl -v https://git.example.com/";
+        let lines = paragraphs(long);
+        assert_eq!(lines.last().map(String::as_str), Some("    curl -v https://git.example.com/"));
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH), "{lines:?}");
+        assert_eq!(paragraphs("error: short\n  next: command"), ["error: short", "  next: command"]);
+        let command = format!("error: x\n  run: {}", "y".repeat(100));
+        assert_eq!(paragraphs(&command)[2], format!("    {}", "y".repeat(100)));
     }
 }
