@@ -209,3 +209,7 @@ fn azure_url(address: &Address) -> Option<String> {
     let (project, name) = path.rsplit_once('/')?;
     Some(format!("https://dev.azure.com/{project}/_git/{name}"))
 }
+
+#[cfg(test)]
+#[path = "signature/tests.rs"]
+mod tests;

@@ -110,7 +110,7 @@ pub struct PutHook {
     pub hook: Hook,
     /// Further hooks with the same address that sent nothing but pushes: removed.
     pub removed: Vec<Hook>,
-    /// Further hooks with the same address that send something else as well: left alone, to be told.
+    /// Further hooks with the same address that send something else, too or instead: left alone, to be told.
     pub left: Vec<Hook>,
 }
 
@@ -127,9 +127,10 @@ impl Host {
 
     /// Makes sure that there is one webhook with this address, and as wanted.
     ///
-    /// A hook with the address is changed where it differs; none is ever added beside it. Of several, the one that
-    /// is most like the wanted one is kept, and gets the secret; only then the others go that send nothing but
-    /// pushes. So a receiver is never without a hook, and no hook for anything else is lost.
+    /// A hook with the address that sends pushes is changed where it differs, to send nothing else; none is ever
+    /// added beside it. Of several, the one that is most like the wanted one is kept, and gets the secret; only then
+    /// the others go that send nothing but pushes. So a receiver is never without a hook, and a hook that is there
+    /// for something else stays.
     ///
     /// The secret can't be read back: `secret` says whether it has to be written.
     pub async fn put_hook(
@@ -145,7 +146,7 @@ impl Host {
         self.ask(credentials, trust, timeout, work).await
     }
 
-    /// Removes every webhook with this address, and says which. None is fine.
+    /// Removes every webhook with this address that sends pushes, and says which. None is fine.
     pub async fn remove_hook(
         &self,
         credentials: &Credentials,

@@ -163,7 +163,7 @@ mod tests {
 
     fn redirect(status: u16, location: &str) -> Answer {
         let headers = [(ureq::http::header::LOCATION, location.parse().unwrap())].into_iter().collect();
-        Answer { status, headers, body: Vec::new(), who: None }
+        Answer { status, headers, body: Vec::new(), secrets: Vec::new() }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A small HTTP server: what a request is answered is said beforehand, what was asked is known afterwards.
 
-use std::collections::HashMap;
+#![allow(dead_code, reason = "every test program uses another part of it")]
+
+use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -36,7 +38,7 @@ pub(crate) struct Asked {
 
 #[derive(Default)]
 struct State {
-    replies: HashMap<String, Reply>,
+    replies: HashMap<String, VecDeque<Reply>>,
     asked: Vec<Asked>,
 }
 
@@ -64,7 +66,12 @@ impl Server {
 
     /// Answers `GET /path` so from now on; what has no answer gets 404.
     pub(crate) fn on(&self, what: &str, reply: Reply) -> &Self {
-        self.state.lock().unwrap().replies.insert(what.to_owned(), reply);
+        self.on_each(what, [reply])
+    }
+
+    /// Answers `GET /path` so, one after the other, and with the last from then on.
+    pub(crate) fn on_each(&self, what: &str, replies: impl IntoIterator<Item = Reply>) -> &Self {
+        self.state.lock().unwrap().replies.insert(what.to_owned(), replies.into_iter().collect());
         self
     }
 
@@ -78,7 +85,12 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let reply = {
         let mut state = state.lock().unwrap();
         state.asked.push(asked.clone());
-        state.replies.get(&asked.what).cloned().unwrap_or_else(|| reply(404, ""))
+        match state.replies.get_mut(&asked.what) {
+            Some(replies) if replies.len() > 1 => replies.pop_front(),
+            Some(replies) => replies.front().cloned(),
+            None => None,
+        }
+        .unwrap_or_else(|| reply(404, ""))
     };
     let headers: String = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     write!(

@@ -1,6 +1,6 @@
 //! Reads, adds, changes and removes the webhooks of a repository.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -40,12 +40,14 @@ pub(super) fn put(call: &Call, wanted: &WantedHook, secret: SecretAtHost) -> Res
     Ok(put)
 }
 
-/// Removes every webhook with an address.
+/// Removes every webhook with an address that sends pushes.
 pub(super) fn remove(call: &Call, url: &str) -> Result<Vec<Hook>, HostError> {
-    let gone = std::cell::RefCell::new(Vec::new());
+    let gone = RefCell::new(Vec::new());
     call.patiently(|| {
         let hooks = Hooks::of(call)?;
-        for hook in hooks.list()?.into_iter().filter(|hook| same(&hook.url, url)) {
+        let push = hooks.dialect.push();
+        let ours = |hook: &Hook| same(&hook.url, url) && hook.sends(push);
+        for hook in hooks.list()?.into_iter().filter(ours) {
             hooks.remove(&hook)?;
             gone.borrow_mut().push(hook);
         }
@@ -99,18 +101,19 @@ impl<'a> Hooks<'a> {
         secret: SecretAtHost,
         sent: &Cell<Option<HookChange>>,
     ) -> Result<PutHook, HostError> {
-        let mut ours: Vec<Hook> =
-            self.list()?.into_iter().filter(|hook| same(&hook.url, &wanted.url)).collect();
         let push = self.dialect.push();
+        let there = self.list()?.into_iter().filter(|hook| same(&hook.url, &wanted.url));
+        let (mut ours, mut left): (Vec<Hook>, Vec<Hook>) = there.partition(|hook| hook.sends(push));
         // The order of the list stands where two are alike: hosts give the oldest first, or always the same one.
         ours.sort_by_key(|hook| (!hook.fits(wanted, push), !hook.only(push), !hook.active));
         let mut ours = ours.into_iter();
         let Some(kept) = ours.next() else {
             sent.set(Some(HookChange::Created));
             let hook = self.create(wanted)?;
-            return Ok(PutHook { change: HookChange::Created, hook, removed: Vec::new(), left: Vec::new() });
+            return Ok(PutHook { change: HookChange::Created, hook, removed: Vec::new(), left });
         };
-        let (removed, left): (Vec<Hook>, Vec<Hook>) = ours.partition(|hook| hook.only(push));
+        let (removed, chatty): (Vec<Hook>, Vec<Hook>) = ours.partition(|hook| hook.only(push));
+        left.extend(chatty);
         // Which of several has the right secret, nobody knows.
         let known = secret == SecretAtHost::Same && removed.is_empty();
         let (change, hook) = if known && kept.fits(wanted, push) {
@@ -220,6 +223,11 @@ impl Hook {
             && self.only(push)
             && self.verify_tls.is_none_or(|verified| verified == wanted.verify_tls)
             && (wanted.secret.is_none() || self.has_secret != Some(false))
+    }
+
+    /// Whether it sends pushes, maybe among other events; one for no event at all was meant for some.
+    fn sends(&self, push: &str) -> bool {
+        self.events.is_empty() || self.events.iter().any(|event| event == push || event == "*")
     }
 
     /// Whether it sends pushes, and nothing else.
