@@ -1,32 +1,39 @@
-//! The address under which Argo CD is reached: from the ingress layer's status, else by a port-forward.
+//! The address under which Argo CD is reached: from what the ingress layer or a Service announces, else by a
+//! port-forward.
+
+mod front;
+mod source;
 
 use std::time::Duration;
 
-use cluster::Client;
-use cluster::wait::{Objects, Progress};
-use manifests::config::{Config, TlsTermination, Via};
+use cluster::{Client, ClusterError};
+use manifests::config::{Config, Provider};
 use manifests::{Object, ObjectRef, expose};
 use serde_json::Value;
 use stages::observed::Nodes;
 
 use crate::failure::Failure;
 use crate::session::Session;
+use front::Front;
+use source::{Announced, Source};
 
 /// How long an ingress layer may take to say where it is.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long reading what is announced already may take.
 const GLANCE: Duration = Duration::from_secs(3);
+/// What to run where no address leads to Argo CD.
+pub(crate) const PORT_FORWARD: &str = "cargo xtask argocd port-forward";
+/// The local port of that command, where none is named.
+pub(crate) const LOCAL_PORT: u16 = 8080;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
-    /// A URL that the ingress layer announces.
+    /// A URL that is announced, with a slash at its end. Whether it answers here is another question.
     Url(String),
-    /// None is announced; how to get there, and why.
+    /// None is announced: [`PORT_FORWARD`] leads there.
     PortForward {
-        /// Run this first.
-        command: String,
-        /// Then open this.
+        /// What to open then.
         url: String,
         /// Why there is no other way.
         why: String,
@@ -57,78 +64,97 @@ async fn found_within(
             "Argo CD and ingress controllers don't run on simulated nodes".into(),
         ));
     }
-    let Some((object, list)) = source(config) else {
-        return Ok(port_forward(config, "`expose.via: none`".into()));
-    };
+    let source = Source::of(config);
+    let object = &source.object;
     let what = format!("an address in the status of {object}");
     let told = |lines: &[String]| session.report.waiting(lines);
-    let found = client.wait_until(&object, &what, wait, &told, |live| announced(live, &object, list)).await;
-    match found {
-        Ok(host) => Ok(Address::Url(url(config, config.expose.host.as_deref().unwrap_or(&host)))),
-        Err(cluster::ClusterError::TimedOut { .. }) => {
-            Ok(port_forward(config, format!("no address in the status of {object}")))
+    match client.wait_until(object, &what, wait, &told, |live| source.announced(live)).await {
+        Ok(Announced::At(host, live)) => {
+            let front = front(config, client, &live).await?;
+            Ok(Address::Url(url(config, &front, &host, source::public_port(&live, front.port))))
         }
+        Ok(Announced::OnNodes(live)) => on_nodes(config, client, &live).await,
+        Ok(Announced::Nowhere) => Ok(port_forward(config, "`expose.via: none`".into())),
+        Err(ClusterError::TimedOut { .. }) => {
+            let why = format!("no address in the status of {object}");
+            match config.cluster.provider == Provider::Kind && object.kind == "Service" {
+                // Nobody balances loads there, and its nodes are containers of this machine.
+                true => pending(config, client, object, why).await,
+                false => Ok(port_forward(config, why)),
+            }
+        }
+        Err(error @ ClusterError::Forbidden { .. }) => Ok(port_forward(config, first_line(&error))),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The object whose status carries the address, and where in it.
-fn source(config: &Config) -> Option<(ObjectRef, &'static str)> {
-    const LOAD_BALANCER: &str = "/status/loadBalancer/ingress";
-    Some(match config.expose.via {
-        Via::None => return None,
-        Via::Ingress => (expose::reference(config)?, LOAD_BALANCER),
-        Via::Istio => {
-            let istio = config.expose.istio.clone().unwrap_or_default();
-            let (namespace, name) = expose::namespaced_name(&istio.service);
-            (ObjectRef::namespaced("v1", "Service", namespace, name), LOAD_BALANCER)
-        }
-        Via::GatewayApi => {
-            let gateway = &config.expose.gateway_api.as_ref()?.gateway;
-            let (namespace, name) = expose::namespaced_name(gateway);
-            let gateway = ObjectRef::namespaced("gateway.networking.k8s.io/v1", "Gateway", namespace, name);
-            (gateway, "/status/addresses")
-        }
+fn first_line(error: &ClusterError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// What ends TLS, and under which port and name.
+async fn front(config: &Config, client: &Client, live: &Object) -> Result<Front, Failure> {
+    let gateway = match front::istio_gateway(config) {
+        Some(gateway) => client.read_all(std::slice::from_ref(&gateway)).await?.remove(&gateway),
+        None => None,
+    };
+    let gateway = match gateway {
+        Some(cluster::observe::Found::Object(gateway)) => Some(gateway),
+        _ => None,
+    };
+    Ok(Front::of(config, gateway.as_deref().unwrap_or(live)))
+}
+
+async fn pending(
+    config: &Config,
+    client: &Client,
+    service: &ObjectRef,
+    why: String,
+) -> Result<Address, Failure> {
+    match client.read(service).await? {
+        cluster::observe::Found::Object(live) => on_nodes(config, client, &live).await,
+        _ => Ok(port_forward(config, why)),
+    }
+}
+
+/// A port of every node.
+async fn on_nodes(config: &Config, client: &Client, service: &Object) -> Result<Address, Failure> {
+    let front = front(config, client, service).await?;
+    let Some(port) = source::node_port(service, source::public_port(service, front.port)) else {
+        return Ok(port_forward(config, format!("{} has no port on nodes", service.reference())));
+    };
+    let nodes = match client.list(&ObjectRef::cluster_scoped("v1", "Node", "")).await {
+        Ok(nodes) => nodes.unwrap_or_default(),
+        Err(error @ ClusterError::Forbidden { .. }) => return Ok(port_forward(config, first_line(&error))),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(match source::node_address(nodes.values()) {
+        Some(host) => Address::Url(url(config, &front, &host, port)),
+        None => port_forward(config, "no node has an address".into()),
     })
 }
 
-fn announced(live: &Objects, object: &ObjectRef, list: &str) -> Progress<String> {
-    match live.get(&object.name).map(|live| first_address(live, list)) {
-        Some(Some(address)) => Progress::Done(address),
-        Some(None) => Progress::Waiting(vec![format!("{object} has no address yet")]),
-        None => Progress::Waiting(vec![format!("{object} is not there")]),
-    }
-}
-
-/// IP first, then host name, as in the guide.
-fn first_address(live: &Object, list: &str) -> Option<String> {
-    let entries = live.list(list);
-    let field =
-        |name: &str| entries.iter().find_map(|entry| entry[name].as_str()).filter(|text| !text.is_empty());
-    let gateway = entries.first().and_then(|entry| entry["value"].as_str());
-    field("ip").or_else(|| field("hostname")).or(gateway).map(str::to_owned)
-}
-
-fn url(config: &Config, host: &str) -> String {
-    let secure = config.argocd.tls_termination == TlsTermination::Argocd
-        || config.expose.ingress.as_ref().is_some_and(|ingress| ingress.tls_secret.is_some());
+fn url(config: &Config, front: &Front, address: &str, port: u16) -> String {
+    let host = config.expose.host.as_deref().or(front.host.as_deref()).unwrap_or(address);
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    format!("{}://{host}{}", if secure { "https" } else { "http" }, path(config))
+    let (scheme, usual) = if front.secure { ("https", 443) } else { ("http", 80) };
+    let port = if port == usual { String::new() } else { format!(":{port}") };
+    format!("{scheme}://{host}{port}{}", path(config))
 }
 
-fn path(config: &Config) -> String {
+/// The path of Argo CD's UI, with a slash at its end.
+pub(crate) fn path(config: &Config) -> String {
     format!("{}/", config.argocd.root_path().unwrap_or_default())
 }
 
+/// The URL of a port of this machine that is led to Argo CD.
+pub(crate) fn local_url(config: &Config, port: u16) -> String {
+    let scheme = if expose::service_port(&config.argocd) == 443 { "https" } else { "http" };
+    format!("{scheme}://localhost:{port}{}", path(config))
+}
+
 fn port_forward(config: &Config, why: String) -> Address {
-    let namespace = &config.argocd.namespace;
-    let port = expose::service_port(&config.argocd);
-    let scheme = if port == 443 { "https" } else { "http" };
-    Address::PortForward {
-        command: format!("kubectl port-forward -n {namespace} svc/argocd-server 8080:{port}"),
-        url: format!("{scheme}://localhost:8080{}", path(config)),
-        why,
-    }
+    Address::PortForward { url: local_url(config, LOCAL_PORT), why }
 }
 
 /// How an Application stands, in two words: `Synced Healthy`.

@@ -313,9 +313,9 @@ impl Runner<'_> {
         let mut facts = Vec::new();
         match &self.address {
             Some(Address::Url(url)) => facts.push(("argo cd".into(), url.clone())),
-            Some(Address::PortForward { command, url, .. }) => {
+            Some(Address::PortForward { url, .. }) => {
                 facts.push(("argo cd".into(), url.clone()));
-                facts.push(("first run".into(), command.clone()));
+                facts.push(("first run".into(), access::PORT_FORWARD.into()));
             }
             Some(Address::NotVerified(_)) | None => {}
         }

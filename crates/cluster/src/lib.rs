@@ -3,6 +3,7 @@
 //! Knows objects and nothing of stages.
 
 pub mod apply;
+pub mod argocd;
 pub mod client;
 pub mod dirs;
 pub mod error;

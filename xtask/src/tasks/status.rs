@@ -47,7 +47,9 @@ async fn status(session: &Session) -> Result<(), Failure> {
     applications(&client, session, report).await?;
     match access::look(session, &client, observer.nodes()).await? {
         Address::Url(url) => report.line(&format!("Argo CD: {url}")),
-        Address::PortForward { command, url, .. } => report.line(&format!("Argo CD: {url} after: {command}")),
+        Address::PortForward { url, .. } => {
+            report.line(&format!("Argo CD: {url} after: {}", access::PORT_FORWARD));
+        }
         Address::NotVerified(why) => report.line(&format!("Argo CD: no address: {why}")),
     }
     Ok(())
