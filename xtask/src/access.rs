@@ -13,6 +13,7 @@ use serde_json::Value;
 use stages::observed::Nodes;
 
 use crate::failure::Failure;
+use crate::report::Outcome;
 use crate::session::Session;
 use front::Front;
 use source::{Announced, Source};
@@ -40,6 +41,23 @@ pub(crate) enum Address {
     },
     /// Nothing answers, and this is why.
     NotVerified(String),
+}
+
+impl Address {
+    /// The result of the stage.
+    pub(crate) fn tell(&self, outcome: &mut Outcome) {
+        match self {
+            Self::Url(url) => outcome.result = Some(url.clone()),
+            Self::PortForward { url, why } => {
+                outcome.result = Some(format!("by port-forward: {url}"));
+                outcome.notes.push(why.clone());
+            }
+            Self::NotVerified(why) => {
+                outcome.result = Some("no address".into());
+                outcome.not_verified.push(why.clone());
+            }
+        }
+    }
 }
 
 /// Finds the address, and waits for the ingress layer to announce it.

@@ -75,6 +75,9 @@ enum Task {
     /// Check the GitOps repository, or put its folders in place; needs no cluster
     #[command(subcommand)]
     Repository(Repository),
+    /// Reach Argo CD: its address, a port-forward, its own command line
+    #[command(subcommand)]
+    Argocd(Argocd),
     /// What Seldon Enterprise Platform is told about the repository
     #[command(subcommand)]
     Seldon(Seldon),
@@ -269,6 +272,34 @@ pub(crate) enum GitHost {
     Gitea,
 }
 
+/// How to reach Argo CD.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Argocd {
+    /// Lead a port of this machine to Argo CD until interrupted; needs no kubectl
+    PortForward {
+        /// The port, on 127.0.0.1; 0 for any free one
+        #[arg(long, default_value_t = crate::access::LOCAL_PORT)]
+        port: u16,
+    },
+    /// Print the address of Argo CD's UI, and open it on a desktop
+    Open,
+    /// Log in with the configured password, and write a context for Argo CD's own command line
+    Login {
+        /// Its configuration file [default: where it looks for it]
+        #[arg(long, value_name = "FILE")]
+        config_file: Option<PathBuf>,
+        /// The local port that `port-forward` will have, where no address leads to Argo CD
+        #[arg(long, default_value_t = crate::access::LOCAL_PORT)]
+        port: u16,
+    },
+    /// Install Argo CD's own command line, verified, in the version of the configuration
+    Cli {
+        /// Folder for the program
+        #[arg(short, long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+    },
+}
+
 /// What Seldon Enterprise Platform is told.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Seldon {
@@ -291,6 +322,7 @@ impl Args {
             Task::Schema => tasks::schema::run(),
             Task::Credentials(what) => tasks::credentials::run(&global, what),
             Task::Repository(what) => tasks::repository::run(&global, what),
+            Task::Argocd(what) => tasks::argocd::run(&global, what),
             Task::Seldon(what) => tasks::seldon::run(&global, what),
             Task::Cluster(what) => tasks::cluster::run(&global, what),
         }

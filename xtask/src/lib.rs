@@ -10,6 +10,7 @@
 
 mod access;
 mod apply;
+mod argocd;
 mod args;
 mod clone_check;
 mod failure;

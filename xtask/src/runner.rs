@@ -12,6 +12,7 @@ use stages::{Action, Inputs, Observed, Plan, Stage};
 
 use crate::access::{self, Address};
 use crate::apply;
+use crate::argocd::{Reach, login};
 use crate::clone_check::{self, Cloned};
 use crate::failure::Failure;
 use crate::observe::Observer;
@@ -51,6 +52,7 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
         observer: Observer::new(session),
         summary: Summary::default(),
         address: None,
+        argocd: None,
     };
     for stage in stages {
         session.report.stage_started(stage);
@@ -105,6 +107,7 @@ struct Runner<'a> {
     observer: Observer<'a>,
     summary: Summary,
     address: Option<Address>,
+    argocd: Option<Reach>,
 }
 
 impl Runner<'_> {
@@ -259,18 +262,13 @@ impl Runner<'_> {
             Check::Address => {
                 let client = self.observer.client()?;
                 let address = access::find(self.session, client, self.observer.nodes()).await?;
-                match &address {
-                    Address::Url(url) => outcome.result = Some(url.clone()),
-                    Address::PortForward { url, why, .. } => {
-                        outcome.result = Some(format!("by port-forward: {url}"));
-                        outcome.notes.push(why.clone());
-                    }
-                    Address::NotVerified(why) => {
-                        outcome.result = Some("no address".into());
-                        outcome.not_verified.push(why.clone());
-                    }
-                }
+                address.tell(outcome);
                 self.address = Some(address);
+                Ok(())
+            }
+            Check::Login => {
+                let (client, Some(address)) = (self.observer.client()?, &self.address) else { return Ok(()) };
+                self.argocd = login::check(self.session, client, self.inputs, address, outcome).await?;
                 Ok(())
             }
         }
@@ -312,7 +310,12 @@ impl Runner<'_> {
     fn facts(&self) -> Vec<(String, String)> {
         let mut facts = Vec::new();
         match &self.address {
-            Some(Address::Url(url)) => facts.push(("argo cd".into(), url.clone())),
+            Some(Address::Url(url)) => {
+                facts.push(("argo cd".into(), url.clone()));
+                if self.argocd.as_ref().is_some_and(|reach| !reach.is_address()) {
+                    facts.push(("from here".into(), access::PORT_FORWARD.into()));
+                }
+            }
             Some(Address::PortForward { url, .. }) => {
                 facts.push(("argo cd".into(), url.clone()));
                 facts.push(("first run".into(), access::PORT_FORWARD.into()));

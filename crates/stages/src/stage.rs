@@ -65,6 +65,8 @@ pub enum Check {
     RolledOut(Vec<ObjectRef>),
     /// An address is found under which Argo CD is reached.
     Address,
+    /// Argo CD's API is reached, and takes the configured password.
+    Login,
     /// Argo CD's own Secret opens the repository inside the cluster.
     Cloned,
 }

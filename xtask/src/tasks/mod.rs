@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod argocd;
 pub(crate) mod cluster;
 pub(crate) mod credentials;
 pub(crate) mod init;

@@ -10,6 +10,7 @@
 //!
 //! A checksum that does not match stops everything: it never leads on to the next way.
 
+pub mod argocd_cli;
 mod cache;
 mod context;
 pub mod download;

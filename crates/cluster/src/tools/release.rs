@@ -98,7 +98,7 @@ fn none_in(address: &str, file: &str) -> DownloadError {
 }
 
 /// Reads bare hex, or the line of `file` in what sha256sum writes.
-fn checksum_in(text: &str, file: &str) -> Option<String> {
+pub(super) fn checksum_in(text: &str, file: &str) -> Option<String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let named = lines.clone().find_map(|line| {
         let (sum, name) = line.split_once(char::is_whitespace)?;

@@ -51,3 +51,8 @@ pub fn known_hosts(namespace: &str) -> ObjectRef {
 pub fn tls_certificates(namespace: &str) -> ObjectRef {
     ObjectRef::namespaced("v1", "ConfigMap", namespace, "argocd-tls-certs-cm")
 }
+
+/// The Secret with the password that Argo CD made for itself.
+pub fn initial_admin_secret(namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced("v1", "Secret", namespace, "argocd-initial-admin-secret")
+}

@@ -1,4 +1,4 @@
-//! The address under which Argo CD is reached.
+//! The address under which Argo CD is reached, and whether it lets us in there.
 
 use manifests::config::Variant;
 
@@ -7,7 +7,7 @@ use crate::plan::Plan;
 
 pub(super) const STAGE: Stage = Stage {
     name: "access",
-    summary: "the address under which Argo CD is reached",
+    summary: "the address under which Argo CD is reached, and a login there",
     needs: &["expose"],
     reads: nothing_read,
     plan: |inputs, _| match inputs.config.argocd.variant {
@@ -17,7 +17,7 @@ pub(super) const STAGE: Stage = Stage {
     objects: no_objects,
     checks: |inputs| match inputs.config.argocd.variant {
         Variant::Core => Vec::new(),
-        _ => vec![Check::Address],
+        _ => vec![Check::Address, Check::Login],
     },
     facts: &[],
     secrets: no_secrets,
