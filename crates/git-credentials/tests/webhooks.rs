@@ -10,6 +10,8 @@ mod server;
 use std::time::Duration;
 
 use git_credentials::hosts::{Hook, HookChange, HostError, Kind, PutHook, SecretAtHost, WantedHook};
+use git_credentials::http::Http;
+use git_credentials::signature::{push_event, signed};
 use git_credentials::{Credentials, Trust};
 use providers::{ALL, SECRET, TARGET, body, change, chatty, create, hook, host, list, page, remove, start};
 use serde_json::Value;
@@ -283,6 +285,32 @@ async fn what_is_for_other_repositories_is_not_touched() {
     server.on(&create(kind), reply(200, &hook(kind, 2, TARGET).to_string()));
     assert_eq!(put(kind, &server, SecretAtHost::Unknown).await.unwrap().change, HookChange::Created);
     assert!(take(kind, &server).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn hooks_of_a_whole_project_are_not_the_repositorys() {
+    let kind = Kind::BitbucketServer;
+    let mut other = hook(kind, 5, TARGET);
+    other["scopeType"] = "project".into();
+    let server = start();
+    server.on(&list(kind), page(kind, &[other], true));
+    server.on(&create(kind), reply(201, &hook(kind, 1, TARGET).to_string()));
+    assert_eq!(put(kind, &server, SecretAtHost::Same).await.unwrap().change, HookChange::Created);
+}
+
+#[test]
+fn a_signed_event_is_delivered_byte_by_byte() {
+    let server = Server::start();
+    server.on("POST /api/webhook", reply(400, "no, Basic Omh1c2g= is wrong"));
+    let http = Http::new(&Trust::default(), LIMIT).unwrap();
+    let kind = Kind::AzureDevOps;
+    let event = push_event(kind, "https://dev.azure.com/acme/ml/_git/gitops", "main").to_string();
+    let headers = signed(kind, &"hush".into(), event.as_bytes());
+    let answer =
+        http.deliver(&format!("{}/api/webhook", server.address), &headers, event.as_bytes()).unwrap();
+    let asked = &server.asked()[0];
+    assert_eq!((asked.authorization.as_str(), asked.body.as_str()), ("Basic Omh1c2g=", event.as_str()));
+    assert_eq!((answer.status, answer.words().as_str()), (400, "no, (hidden) is wrong"));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use ureq::http::HeaderMap;
 
 use super::Broken;
@@ -88,18 +88,31 @@ fn json_words(value: &Value) -> String {
         match value.get(key) {
             Some(Value::String(text)) => words.push(text.clone()),
             Some(Value::Array(list)) => words.extend(list.iter().map(json_words)),
-            Some(Value::Object(map)) => words.extend(map.iter().map(|(name, value)| match value {
-                Value::String(text) => text.clone(),
-                Value::Array(list) => {
-                    format!("{name} {}", list.iter().map(plain).collect::<Vec<_>>().join(", "))
-                }
-                _ => String::new(),
-            })),
+            Some(Value::Object(map)) => words.extend(object_words(map)),
             _ => {}
         }
     }
     words.retain(|text| !text.is_empty());
     words.join("; ")
+}
+
+/// What an object says, its message first: of GitLab by field, of Bitbucket also by `fields` and `detail`.
+fn object_words(map: &Map<String, Value>) -> Vec<String> {
+    let list = |name: &str, list: &[Value]| {
+        format!("{name} {}", list.iter().map(plain).collect::<Vec<_>>().join(", "))
+    };
+    let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+    entries.sort_by_key(|(name, _)| *name != "message");
+    let words = entries.into_iter().map(|(name, value)| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(found) => list(name, found),
+        Value::Object(map) => {
+            let lists = map.iter().filter_map(|(name, value)| Some(list(name, value.as_array()?)));
+            lists.collect::<Vec<_>>().join("; ")
+        }
+        _ => String::new(),
+    });
+    words.collect()
 }
 
 fn plain(value: &Value) -> String {
@@ -142,6 +155,10 @@ mod tests {
                 "insufficient_scope; The request requires higher privileges",
             ),
             (r#"{"type":"error","error":{"message":"Access denied"}}"#, "Access denied"),
+            (
+                r#"{"error":{"message":"No scope.","detail":{"required":["webhook"],"granted":["repository"]}}}"#,
+                "No scope.; granted repository; required webhook",
+            ),
             ("Repository\n not\u{1b}[31m found", "Repository not [31m found"),
             ("<!DOCTYPE html><p>Sign in", ""),
         ] {

@@ -31,8 +31,11 @@ impl Dialect for BitbucketServer {
     }
 
     /// Old versions show the secret, later ones don't even say whether there is one: it is not looked at. Nor do
-    /// old ones know of `sslVerificationRequired`.
+    /// old ones know of `sslVerificationRequired`. A hook of the whole project can't be changed here.
     fn read(&self, item: &Value, _place: &Place) -> Option<Hook> {
+        if text(item, "scopeType").is_some_and(|scope| scope != "repository") {
+            return None;
+        }
         Some(Hook {
             id: text(item, "id")?,
             url: text(item, "url")?,
