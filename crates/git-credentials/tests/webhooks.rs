@@ -152,7 +152,7 @@ async fn what_a_host_shows_of_a_hook_is_compared() {
         (Kind::Gitea, "/branch_filter", "release/*".into()),
         (Kind::Gitea, "/config/content_type", "form".into()),
         (Kind::AzureDevOps, "/publisherInputs/branch", "main".into()),
-        (Kind::AzureDevOps, "/consumerInputs/basicAuthPassword", "".into()),
+        (Kind::AzureDevOps, "/consumerInputs", serde_json::json!({ "url": TARGET })),
     ] {
         let mut there = hook(kind, 1, TARGET);
         if pointer == "/branch_filter_strategy" {

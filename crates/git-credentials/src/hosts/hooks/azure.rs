@@ -62,7 +62,8 @@ impl Dialect for AzureDevOps {
         "value"
     }
 
-    /// Inputs are texts, also where they mean true or false, and left out where they have their default.
+    /// Inputs are texts, also where they mean true or false, and left out where they have their default. The user
+    /// tells that there is a password, which may be shown as asterisks or not at all.
     fn read(&self, item: &Value, place: &Place) -> Option<Hook> {
         let (publisher, consumer) = (item.get("publisherInputs")?, item.get("consumerInputs")?);
         let (project, repository) = place.ids.as_ref()?;
@@ -73,6 +74,7 @@ impl Dialect for AzureDevOps {
         let all = |key| text(publisher, key).unwrap_or_default().is_empty();
         let insecure = text(consumer, "acceptUntrustedCerts").unwrap_or_default();
         let details = text(consumer, "resourceDetailsToSend").unwrap_or_default();
+        let given = |key| text(consumer, key).is_some_and(|value| !value.is_empty());
         let state = text(item, "status").unwrap_or_default();
         Some(Hook {
             id: text(item, "id")?,
@@ -80,9 +82,7 @@ impl Dialect for AzureDevOps {
             active: ["", "enabled", "onProbation"].contains(&state.as_str()),
             events: vec![text(item, "eventType")?],
             verify_tls: Some(!insecure.eq_ignore_ascii_case("true")),
-            has_secret: Some(
-                text(consumer, "basicAuthPassword").is_some_and(|password| !password.is_empty()),
-            ),
+            has_secret: Some(given("basicAuthUsername") || given("basicAuthPassword")),
             uuid: None,
             state: (!state.is_empty()).then_some(state),
             plain: all("branch") && all("pushedBy") && ["", "all"].contains(&details.as_str()),
