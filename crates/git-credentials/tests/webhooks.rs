@@ -255,8 +255,28 @@ async fn of_several_hooks_one_is_kept_and_gets_the_secret() {
         assert_eq!(ids(&put.left), ["2"], "{kind:?}");
         let removed = if kind == Kind::GitLab { ["1", "3"] } else { ["3", "4"] };
         assert_eq!(ids(&put.removed), removed, "{kind:?}");
-        assert_eq!(json(&writes(&server)[0]), body(kind), "{kind:?}: first the secret, then the others go");
+        let writes = writes(&server);
+        assert_eq!(json(&writes[0]), body(kind), "{kind:?}: first the secret, then the others go");
+        let mut gone: Vec<String> = removed.iter().map(|id| remove(kind, id.parse().unwrap())).collect();
+        if kind == Kind::Gogs {
+            gone.insert(0, remove(kind, kept));
+        }
+        assert_eq!(whats(&writes[1..]), gone, "{kind:?}");
     }
+}
+
+/// As the guide has it made: for every event, with certificates unverified.
+#[tokio::test]
+async fn the_hook_of_the_guide_is_taken_over() {
+    let kind = Kind::GitHub;
+    let mut there = hook(kind, 1, TARGET);
+    there["events"] = serde_json::json!(["*"]);
+    there["config"]["insecure_ssl"] = "1".into();
+    let server = start();
+    server.on(&list(kind), page(kind, &[there], true));
+    server.on(&change(kind), reply(200, &hook(kind, 1, TARGET).to_string()));
+    assert_eq!(put(kind, &server, SecretAtHost::Same).await.unwrap().change, HookChange::Updated);
+    assert_eq!(json(&writes(&server)[0]), body(kind));
 }
 
 #[tokio::test]
