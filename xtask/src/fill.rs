@@ -11,6 +11,7 @@ use manifests::fill::{Fill, ProjectToken};
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde_json::json;
+use stages::observed::Live;
 use stages::{Inputs, Observed};
 
 use crate::failure::Failure;
@@ -21,6 +22,10 @@ use crate::session::{Session, blocking};
 const COST: u32 = 10;
 /// Key of Argo CD's own signing key in `argocd-secret`.
 const SIGNING_KEY: &str = "server.secretkey";
+/// Key of the hash of the admin password there.
+pub(crate) const PASSWORD: &str = "admin.password";
+/// Bytes of a random value.
+const RANDOM: usize = 32;
 
 /// The value, for the server's eyes only.
 pub(crate) async fn value(session: &Session, client: &Client, fill: &Fill) -> Result<SecretString, Failure> {
@@ -32,6 +37,9 @@ pub(crate) async fn value(session: &Session, client: &Client, fill: &Fill) -> Re
             Ok(signed(token, key.expose_secret()))
         }
         Fill::Secret(_) | Fill::Key(_) | Fill::UnencryptedKey { .. } => plain(session, fill).await,
+        Fill::Random => random(),
+        Fill::Text(text) => Ok(text.as_str().into()),
+        Fill::HookUuid => Err(Failure::Bug("a webhook's UUID is known to its host alone".into())),
     }
 }
 
@@ -57,7 +65,34 @@ pub(crate) async fn is_filled(
         Fill::Secret(_) | Fill::Key(_) | Fill::UnencryptedKey { .. } => {
             Ok(plain(session, fill).await?.expose_secret().as_bytes() == live)
         }
+        Fill::Random | Fill::Text(_) | Fill::HookUuid => {
+            let hash = observed.objects.values().find_map(|live| match live {
+                Live::Found(object) => observe::value(object, PASSWORD),
+                _ => None,
+            });
+            is_good(live, hash).await
+        }
     }
+}
+
+/// 32 random bytes in hexadecimal digits, which no server takes for anything but text.
+fn random() -> Result<SecretString, Failure> {
+    let mut bytes = [0; RANDOM];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::Bug(format!("no random numbers: {error}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+}
+
+/// Whether what somebody stored may stay: anything but nothing, and but the admin password, which the guide stores
+/// here and thereby gives to the Git host. `hash` is that of the password.
+pub(crate) async fn is_good(live: &[u8], hash: Option<Vec<u8>>) -> Result<bool, Failure> {
+    let ours = live.len() == RANDOM * 2 && live.iter().all(u8::is_ascii_hexdigit);
+    let Some(hash) = hash.filter(|_| !ours) else { return Ok(!live.is_empty()) };
+    let (live, hash) = (SecretSlice::from(live.to_vec()), String::from_utf8_lossy(&hash).into_owned());
+    blocking(move || {
+        let live = live.expose_secret();
+        Ok(!live.is_empty() && !bcrypt::verify(live, &hash).unwrap_or(false))
+    })
+    .await
 }
 
 /// The time by whichever clock is behind, this machine's or the server's (in the form of the HTTP header `Date`).
@@ -87,9 +122,12 @@ async fn plain(session: &Session, fill: &Fill) -> Result<SecretString, Failure> 
             Ok(format!("{}\n", key.expose_secret().trim_end()).into())
         }
         Fill::Secret(reference) => session.secret(reference).await,
-        Fill::BcryptOf(_) | Fill::Now | Fill::ProjectToken(_) => {
-            Err(Failure::Bug("a value that is no plain secret".into()))
-        }
+        Fill::BcryptOf(_)
+        | Fill::Now
+        | Fill::ProjectToken(_)
+        | Fill::Random
+        | Fill::Text(_)
+        | Fill::HookUuid => Err(Failure::Bug("a value that is no plain secret".into())),
     }
 }
 

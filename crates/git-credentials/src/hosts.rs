@@ -8,9 +8,11 @@ mod place;
 
 use std::time::Duration;
 
+use manifests::config::GitProvider;
+
 pub use create::Created;
 pub use error::HostError;
-pub use hooks::{Doing, Hook, HookCause, HookChange, HookError, PutHook, SecretAtHost, WantedHook};
+pub use hooks::{Doing, Hook, HookCause, HookChange, HookError, PutHook, SecretAtHost, Standing, WantedHook};
 
 use crate::remote::Address;
 use place::Place;
@@ -37,20 +39,7 @@ pub enum Kind {
 impl Kind {
     /// What a host runs, as far as its name tells.
     pub fn of_host(host: &str) -> Option<Self> {
-        let host = host.to_ascii_lowercase();
-        let named = |name: &str| host.split('.').any(|label| label == name);
-        match host.as_str() {
-            "bitbucket.org" | "altssh.bitbucket.org" => Some(Self::Bitbucket),
-            "codeberg.org" => Some(Self::Gitea),
-            "dev.azure.com" | "ssh.dev.azure.com" => Some(Self::AzureDevOps),
-            _ if host.ends_with(".visualstudio.com") => Some(Self::AzureDevOps),
-            _ if named("github") || host.ends_with(".ghe.com") => Some(Self::GitHub),
-            _ if named("gitlab") => Some(Self::GitLab),
-            _ if named("gitea") || named("forgejo") => Some(Self::Gitea),
-            _ if named("gogs") => Some(Self::Gogs),
-            _ if named("bitbucket") || named("stash") => Some(Self::BitbucketServer),
-            _ => None,
-        }
+        GitProvider::of_host(host).map(Self::from)
     }
 
     /// Its name for people.
@@ -91,6 +80,20 @@ impl Kind {
             (Self::Gogs, true) => "write access to the repository",
             (Self::AzureDevOps, false) => "scope “Code (Read)”",
             (Self::AzureDevOps, true) => "scope “Code (Read & write)”",
+        }
+    }
+}
+
+impl From<GitProvider> for Kind {
+    fn from(provider: GitProvider) -> Self {
+        match provider {
+            GitProvider::Github => Self::GitHub,
+            GitProvider::Gitlab => Self::GitLab,
+            GitProvider::Bitbucket => Self::Bitbucket,
+            GitProvider::BitbucketServer => Self::BitbucketServer,
+            GitProvider::Gitea => Self::Gitea,
+            GitProvider::Gogs => Self::Gogs,
+            GitProvider::AzureDevops => Self::AzureDevOps,
         }
     }
 }

@@ -34,6 +34,12 @@ pub enum Fill {
         /// Its passphrase, where it has one.
         passphrase: Option<SecretRef>,
     },
+    /// 32 random bytes in hexadecimal digits, made once: what is stored stays, unless it is the admin password.
+    Random,
+    /// A text that is no secret.
+    Text(String),
+    /// The UUID that the Git host gave a webhook.
+    HookUuid,
     /// A token of a project's role, signed with the key of Argo CD's server.
     ProjectToken(ProjectToken),
 }

@@ -15,6 +15,7 @@ pub mod object;
 pub mod repository;
 pub mod seldon;
 pub mod trust;
+pub mod webhooks;
 pub mod yaml;
 
 pub use object::{Object, ObjectRef};

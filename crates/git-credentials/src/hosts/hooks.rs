@@ -114,7 +114,23 @@ pub struct PutHook {
     pub left: Vec<Hook>,
 }
 
+/// How the hooks of a repository compare with a wanted one: what [`Host::put_hook`] would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The hook with the address that is kept, where there is one.
+    pub hook: Option<Hook>,
+    /// There is one, as wanted, and no other for pushes alone: nothing is to be done, if it has the right secret.
+    pub fits: bool,
+    /// Further hooks with the address that send something else as well, and are left alone.
+    pub left: usize,
+}
+
 impl Host {
+    /// How hooks that were read compare with a wanted one. What its secret is doesn't matter, but whether it has one.
+    pub fn standing(&self, hooks: &[Hook], wanted: &WantedHook) -> Standing {
+        put::standing(self.kind, hooks, wanted)
+    }
+
     /// All webhooks of the repository. All requests together end within `timeout`.
     pub async fn hooks(
         &self,

@@ -52,6 +52,11 @@ impl ArgoVersion {
         self.since(3, 0)
     }
 
+    /// Push events of Azure DevOps are understood (since 3.5).
+    pub fn knows_azure_devops_events(&self) -> bool {
+        self.since(3, 5)
+    }
+
     /// First release whose repositories know a key, for those that came later than Argo CD 1.6. The keys are those
     /// of repository Secrets.
     pub fn knows_repository_key(&self, key: &str) -> bool {

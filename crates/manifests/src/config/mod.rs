@@ -19,6 +19,7 @@ mod template;
 mod types;
 mod url;
 mod variables;
+mod webhooks;
 mod words;
 
 pub use error::{ConfigError, ConfigErrors};

@@ -4,6 +4,7 @@ mod environment;
 mod expose;
 mod git;
 mod seldon;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub use environment::*;
 pub use expose::*;
 pub use git::*;
 pub use seldon::*;
+pub use webhooks::*;
 
 /// The whole of `gitops.yaml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -203,20 +205,6 @@ impl std::fmt::Display for SecretRef {
             Self::Prompt(question) => write!(f, "answer to {question:?}"),
         }
     }
-}
-
-/// Webhooks at the Git host.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Webhooks {
-    /// Host name of the Git host's API, such as `api.github.com`; by default found from the repository's address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1))]
-    pub api: Option<String>,
-    /// Name of the repository at the Git host; by default the last part of its address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1))]
-    pub repository: Option<String>,
 }
 
 /// RFC 1123 label: names of namespaces and clusters.

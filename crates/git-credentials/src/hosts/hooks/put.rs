@@ -9,9 +9,9 @@ use ureq::http::Method;
 use super::dialect::{Change, Dialect, Page, Place, dialect};
 use super::error::{Doing, HookCause, HookError};
 use super::url::{encoded, same};
-use super::{Hook, HookChange, PutHook, SecretAtHost, WantedHook};
-use crate::hosts::HostError;
+use super::{Hook, HookChange, PutHook, SecretAtHost, Standing, WantedHook};
 use crate::hosts::call::Call;
+use crate::hosts::{HostError, Kind};
 use crate::http::{Answer, Broken};
 
 /// More pages than this no repository has: hosts allow some dozen hooks.
@@ -54,6 +54,37 @@ pub(super) fn remove(call: &Call, url: &str) -> Result<Vec<Hook>, HostError> {
         Ok(())
     })?;
     Ok(gone.into_inner())
+}
+
+/// How hooks that were read compare with a wanted one.
+pub(super) fn standing(kind: Kind, hooks: &[Hook], wanted: &WantedHook) -> Standing {
+    let push = dialect(kind).push();
+    let Chosen { kept, removed, left } = Chosen::of(hooks.to_vec(), wanted, push);
+    let fits = removed.is_empty() && kept.as_ref().is_some_and(|kept| kept.fits(wanted, push));
+    Standing { hook: kept, fits, left: left.len() }
+}
+
+/// Hooks with the wanted address.
+struct Chosen {
+    kept: Option<Hook>,
+    /// For pushes alone.
+    removed: Vec<Hook>,
+    /// For something else as well.
+    left: Vec<Hook>,
+}
+
+impl Chosen {
+    fn of(hooks: Vec<Hook>, wanted: &WantedHook, push: &str) -> Self {
+        let there = hooks.into_iter().filter(|hook| same(&hook.url, &wanted.url));
+        let (mut ours, mut left): (Vec<Hook>, Vec<Hook>) = there.partition(|hook| hook.sends(push));
+        // The order of the list stands where two are alike: hosts give the oldest first, or always the same one.
+        ours.sort_by_key(|hook| (!hook.fits(wanted, push), !hook.only(push), !hook.active));
+        let mut ours = ours.into_iter();
+        let kept = ours.next();
+        let (removed, chatty): (Vec<Hook>, Vec<Hook>) = ours.partition(|hook| hook.only(push));
+        left.extend(chatty);
+        Self { kept, removed, left }
+    }
 }
 
 /// The webhooks of one repository.
@@ -104,18 +135,12 @@ impl<'a> Hooks<'a> {
         sent: &Cell<Option<HookChange>>,
     ) -> Result<PutHook, HostError> {
         let push = self.dialect.push();
-        let there = self.list()?.into_iter().filter(|hook| same(&hook.url, &wanted.url));
-        let (mut ours, mut left): (Vec<Hook>, Vec<Hook>) = there.partition(|hook| hook.sends(push));
-        // The order of the list stands where two are alike: hosts give the oldest first, or always the same one.
-        ours.sort_by_key(|hook| (!hook.fits(wanted, push), !hook.only(push), !hook.active));
-        let mut ours = ours.into_iter();
-        let Some(kept) = ours.next() else {
+        let Chosen { kept, removed, left } = Chosen::of(self.list()?, wanted, push);
+        let Some(kept) = kept else {
             sent.set(Some(HookChange::Created));
             let hook = self.create(wanted)?;
-            return Ok(PutHook { change: HookChange::Created, hook, removed: Vec::new(), left });
+            return Ok(PutHook { change: HookChange::Created, hook, removed, left });
         };
-        let (removed, chatty): (Vec<Hook>, Vec<Hook>) = ours.partition(|hook| hook.only(push));
-        left.extend(chatty);
         // Which of several has the right secret, nobody knows.
         let known = secret == SecretAtHost::Same && removed.is_empty();
         let (change, hook) = if known && kept.fits(wanted, push) {
