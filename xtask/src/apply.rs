@@ -39,6 +39,7 @@ pub(crate) async fn on_this_machine(session: &Session, action: &Action) -> Resul
         Action::UpgradeRelease { secret, .. } => values::upgrade(session, secret).await,
         Action::CreateCluster { .. }
         | Action::WaitFor { .. }
+        | Action::PutWebhook(_)
         | Action::Apply(_)
         | Action::RemoveField { .. } => Ok(()),
     }

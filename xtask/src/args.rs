@@ -81,6 +81,9 @@ enum Task {
     /// What Seldon Enterprise Platform is told about the repository
     #[command(subcommand)]
     Seldon(Seldon),
+    /// List, test, rotate and remove the webhooks at the Git host
+    #[command(subcommand)]
+    Webhooks(Webhooks),
     /// Make, delete and find the cluster
     #[command(subcommand)]
     Cluster(Cluster),
@@ -307,6 +310,23 @@ pub(crate) enum Seldon {
     Values,
 }
 
+/// What to do with the webhooks.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Webhooks {
+    /// Show the webhooks of the repository, and whether ours are as configured
+    List,
+    /// Send a push event as the Git host would, and say what comes of it
+    Test {
+        /// Longest wait for an Application to be refreshed
+        #[arg(long, value_parser = duration, default_value = "30s", value_name = "TIME")]
+        timeout: Duration,
+    },
+    /// Make a new secret, and put it in the cluster and at the Git host
+    Rotate,
+    /// Remove ours at the Git host, and their secrets in the cluster
+    Remove,
+}
+
 impl Args {
     /// Does what was asked.
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
@@ -324,6 +344,7 @@ impl Args {
             Task::Repository(what) => tasks::repository::run(&global, what),
             Task::Argocd(what) => tasks::argocd::run(&global, what),
             Task::Seldon(what) => tasks::seldon::run(&global, what),
+            Task::Webhooks(what) => tasks::webhooks::run(&global, what),
             Task::Cluster(what) => tasks::cluster::run(&global, what),
         }
     }

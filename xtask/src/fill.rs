@@ -37,9 +37,7 @@ pub(crate) async fn value(session: &Session, client: &Client, fill: &Fill) -> Re
             Ok(signed(token, key.expose_secret()))
         }
         Fill::Secret(_) | Fill::Key(_) | Fill::UnencryptedKey { .. } => plain(session, fill).await,
-        Fill::Random => random(),
-        Fill::Text(text) => Ok(text.as_str().into()),
-        Fill::HookUuid => Err(Failure::Bug("a webhook's UUID is known to its host alone".into())),
+        Fill::Random | Fill::Text(_) | Fill::HookUuid => made(fill),
     }
 }
 
@@ -72,6 +70,15 @@ pub(crate) async fn is_filled(
             });
             is_good(live, hash).await
         }
+    }
+}
+
+/// A value that is made here and now.
+pub(crate) fn made(fill: &Fill) -> Result<SecretString, Failure> {
+    match fill {
+        Fill::Random => random(),
+        Fill::Text(text) => Ok(text.as_str().into()),
+        _ => Err(Failure::Bug("a value that is not made here".into())),
     }
 }
 

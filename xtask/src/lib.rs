@@ -24,6 +24,7 @@ mod runner;
 mod session;
 mod tasks;
 mod values;
+mod webhooks;
 
 use std::process::ExitCode;
 

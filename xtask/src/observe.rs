@@ -14,7 +14,7 @@ use stages::{Inputs, Observed, Stage};
 
 use crate::failure::Failure;
 use crate::session::Session;
-use crate::{fill, git, values};
+use crate::{fill, git, values, webhooks};
 
 /// Looks at the world for one stage after the other, and keeps the connection between them.
 pub(crate) struct Observer<'a> {
@@ -22,11 +22,17 @@ pub(crate) struct Observer<'a> {
     client: Option<Client>,
     kubernetes: Option<KubernetesVersion>,
     nodes: Option<Nodes>,
+    settled: bool,
 }
 
 impl<'a> Observer<'a> {
     pub(crate) fn new(session: &'a Session) -> Self {
-        Self { session, client: None, kubernetes: None, nodes: None }
+        Self { session, client: None, kubernetes: None, nodes: None, settled: false }
+    }
+
+    /// For a run, where earlier stages have done all that a later one can wait for.
+    pub(crate) fn settled(self) -> Self {
+        Self { settled: true, ..self }
     }
 
     /// The connection, once the cluster runs.
@@ -81,6 +87,10 @@ impl<'a> Observer<'a> {
         observed.kubernetes = self.kubernetes;
         observed.nodes = self.look_at_nodes().await?;
         observed.objects = self.read((stage.reads)(inputs)).await?;
+        if stage.facts.contains(&Fact::Webhooks) {
+            observed.webhooks =
+                webhooks::look(self.session, self.client()?, observed.nodes, self.settled).await?;
+        }
         observed.stored = stored(self.session, stage, inputs, &observed).await?;
         Ok(observed)
     }

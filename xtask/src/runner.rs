@@ -19,6 +19,7 @@ use crate::observe::Observer;
 use crate::report::{Outcome, Summary, count};
 use crate::session::{Effects, Session};
 use crate::tasks::plan::plans;
+use crate::webhooks::{self, Secret};
 
 /// How often a plan is applied before it counts as one that something undoes.
 const TRIES: usize = 3;
@@ -49,7 +50,7 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
         inputs: &inputs,
         options,
         stages,
-        observer: Observer::new(session),
+        observer: Observer::new(session).settled(),
         summary: Summary::default(),
         address: None,
         argocd: None,
@@ -191,11 +192,17 @@ impl Runner<'_> {
                 Action::WaitFor { object, pointer, .. } => {
                     apply::wait_for(self.session, self.observer.client()?, object, pointer).await?;
                 }
+                Action::PutWebhook(hook) => {
+                    webhooks::put(self.session, self.observer.client()?, hook, Secret::Keep).await?;
+                }
                 _ => apply::on_this_machine(self.session, action).await?,
             }
             match action {
                 Action::InitRepository { .. } => outcome.created += 1,
-                Action::MergeValues { .. } | Action::UpgradeRelease { .. } => outcome.changed += 1,
+                Action::PutWebhook(hook) if hook.creates => outcome.created += 1,
+                Action::MergeValues { .. } | Action::UpgradeRelease { .. } | Action::PutWebhook(_) => {
+                    outcome.changed += 1;
+                }
                 _ => {}
             }
         }
@@ -370,6 +377,9 @@ fn not_settled(plan: &Plan) -> Failure {
         Action::Apply(apply) => {
             let change = apply.changes.first().map_or(String::new(), |change| format!(": {change}"));
             Some(format!("{}{change}", apply.object.reference()))
+        }
+        Action::PutWebhook(hook) => {
+            Some(format!("the webhook for {}: {}", hook.url, hook.changes.join("; ")))
         }
         _ => None,
     });

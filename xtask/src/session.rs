@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use cluster::provider::Provider;
 use cluster::tools::ToolContext;
+use git_credentials::hosts::Hook;
 use manifests::config::{self, Config, Provider as Which, SecretRef, Source};
 use manifests::yaml;
 use secrecy::{ExposeSecret, SecretString};
@@ -44,6 +45,8 @@ pub(crate) struct Session {
     pub(crate) report: Report,
     /// What was found in the remote repository.
     pub(crate) repository: OnceCell<Option<RepositoryState>>,
+    /// The webhooks that were found at the Git host.
+    pub(crate) hooks: tokio::sync::Mutex<Option<Vec<Hook>>>,
     secrets: Secrets,
 }
 
@@ -104,6 +107,7 @@ impl Session {
             data,
             report,
             repository: OnceCell::new(),
+            hooks: tokio::sync::Mutex::default(),
             secrets: Secrets::default(),
         })
     }
@@ -151,6 +155,9 @@ impl Session {
         }
         if is_selected(stages, "git-credentials") && effects == Effects::Allowed {
             git::check_credentials(self).await?;
+        }
+        if is_selected(stages, "webhooks") && effects == Effects::Allowed && !self.tools.offline {
+            git::credentials(self, self.config.webhooks_auth().map(|(_, auth)| auth)).await?;
         }
         Ok(inputs)
     }

@@ -182,8 +182,7 @@ pub struct Given {
 impl Given {
     /// The hook of a repository that leads to an address.
     pub fn of(provider: GitProvider, repository: &str, url: &str) -> Self {
-        let hash = Sha256::digest(format!("{repository}\n{url}"));
-        let hash: String = hash.iter().take(HASH).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hash(&format!("{repository}\n{url}"));
         Self { provider, name: format!("{}-{hash}", manager(provider)) }
     }
 
@@ -221,8 +220,13 @@ impl Given {
     }
 }
 
+/// Bitbucket Cloud calls a hook by what proves its events, so the hook is named by a hash.
 fn noted(version: &str, hook: &str) -> String {
-    json!({ "hook": hook, "secret": version }).to_string()
+    json!({ "hook": hash(hook), "secret": version }).to_string()
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().take(HASH).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// From where an address can be reached.

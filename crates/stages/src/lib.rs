@@ -12,5 +12,5 @@ pub mod stage;
 
 pub use inputs::Inputs;
 pub use observed::Observed;
-pub use plan::{Action, Apply, Plan, PlanError};
+pub use plan::{Action, Apply, Plan, PlanError, PutWebhook};
 pub use stage::{ALL, Stage};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use manifests::webhooks::Receiver;
 use manifests::{Object, ObjectRef};
 use serde_json::Value;
 
@@ -22,6 +23,8 @@ pub struct Observed {
     pub repository: Option<RepositoryState>,
     /// Whether the Helm values of Seldon Enterprise Platform are as they should be.
     pub values: ValuesState,
+    /// The webhooks at the Git host.
+    pub webhooks: WebhooksState,
 }
 
 impl Observed {
@@ -147,6 +150,58 @@ pub struct ValuesState {
     pub file: Option<bool>,
     /// Those of the release in the cluster.
     pub release: Option<bool>,
+}
+
+/// What is known of the webhooks at the Git host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WebhooksState {
+    /// Nobody looked: there is no cluster yet.
+    #[default]
+    Unknown,
+    /// They can't be looked at, and this is why.
+    NotVerified(String),
+    /// They were looked at.
+    Seen {
+        /// Address of the Git host's API.
+        api: String,
+        /// What was found, for each receiver.
+        webhooks: Vec<Webhook>,
+    },
+}
+
+/// The webhook of one receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Who is told.
+    pub receiver: Receiver,
+    /// Where it leads.
+    pub address: Endpoint,
+    /// The hook with this address at the Git host, where there is one.
+    pub hook: Option<HookState>,
+}
+
+/// Where a receiver is reached from outside the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Here.
+    Url(String),
+    /// It is not known yet: what announces it may still be made.
+    Later(String),
+    /// Nothing leads there, and this is why.
+    Missing(String),
+    /// It can't be known, and this is why.
+    NotVerified(String),
+}
+
+/// A webhook as its host shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookState {
+    /// What the host calls it.
+    pub id: String,
+    /// It is as configured, as far as the host shows, and the only one.
+    pub fits: bool,
+    /// Further hooks with its address that send something else as well, and are left alone.
+    pub left: usize,
 }
 
 /// What the branch of a Git repository holds.

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use manifests::argocd::names;
+use manifests::config::{Config, GitProvider};
 use manifests::fill::{Fill, FilledSecret};
 use manifests::object::HIDDEN;
+use manifests::webhooks::{self, Receiver};
 use manifests::{Object, ObjectRef};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -108,6 +111,8 @@ pub enum Action {
         /// Who is waited for.
         why: String,
     },
+    /// Puts a webhook in place at the Git host, and in the cluster the secret that it is known by, in one step.
+    PutWebhook(Box<PutWebhook>),
     /// Server-side apply.
     Apply(Box<Apply>),
     /// Removes a field that somebody else owns and that keeps the set-up from working.
@@ -125,6 +130,55 @@ impl Action {
     /// It is a request to the API server. Others are done on this machine, or by programs.
     pub fn is_request(&self) -> bool {
         matches!(self, Self::Apply(_) | Self::RemoveField { .. })
+    }
+}
+
+/// A webhook at the Git host, and the secret that it is known by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PutWebhook {
+    /// Who is told of pushes.
+    pub receiver: Receiver,
+    /// What the Git host runs.
+    pub provider: GitProvider,
+    /// Address of the repository.
+    pub repository: String,
+    /// Where the webhook leads.
+    pub url: String,
+    /// The Git host verifies the receiver's certificate.
+    pub verify_tls: bool,
+    /// The Secret by which the receiver knows where an event comes from; `None` for one that checks nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<ObjectRef>,
+    /// Keys under its `data`. What is stored there stays, as far as it is good.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fill: Vec<(String, Fill)>,
+    /// What is not as it should be.
+    pub changes: Vec<String>,
+    /// The webhook is not there yet.
+    pub creates: bool,
+}
+
+impl PutWebhook {
+    /// The webhook that is configured for a receiver, as if it were in place.
+    pub fn new(config: &Config, receiver: Receiver, provider: GitProvider, url: &str) -> Self {
+        let (secret, fill) = match receiver {
+            Receiver::Argocd => {
+                (Some(names::secret(&config.argocd.namespace)), webhooks::secret_keys(provider))
+            }
+            Receiver::Seldon => (None, Vec::new()),
+        };
+        Self {
+            receiver,
+            provider,
+            repository: config.git.repo_url(),
+            url: url.to_owned(),
+            verify_tls: config.webhooks.as_ref().is_none_or(|webhooks| webhooks.verify_tls),
+            secret,
+            fill,
+            changes: Vec::new(),
+            creates: false,
+        }
     }
 }
 

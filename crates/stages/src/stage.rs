@@ -16,6 +16,7 @@ mod root_path;
 mod seldon_values;
 mod tls_termination;
 mod verify;
+mod webhooks;
 
 use manifests::fill::FilledSecret;
 use manifests::{Object, ObjectRef};
@@ -54,6 +55,8 @@ pub enum Fact {
     Repository,
     /// [`Observed::values`].
     Values,
+    /// [`Observed::webhooks`].
+    Webhooks,
     /// [`Inputs::install`]; known before anything is observed.
     Manifest,
 }
@@ -86,6 +89,7 @@ pub const ALL: &[&Stage] = &[
     &logging::STAGE,
     &project_token::STAGE,
     &seldon_values::STAGE,
+    &webhooks::STAGE,
     &verify::STAGE,
 ];
 

@@ -59,6 +59,12 @@ fn action(action: &Action) -> Vec<String> {
         Action::WaitFor { object, pointer, why } => {
             wrap(&format!("wait for {pointer} of {object}: {why}"), "    ", "    ")
         }
+        Action::PutWebhook(hook) => {
+            let sign = if hook.creates { '+' } else { '~' };
+            let mut lines = vec![format!("  {sign} webhook for {}: {}", hook.receiver.name(), hook.url)];
+            lines.extend(hook.changes.iter().flat_map(|change| wrap(change, "      ", "        ")));
+            lines
+        }
         Action::RemoveField { object, pointer, why } => {
             wrap(&format!("{object}: remove {pointer}: {why}"), "  - ", "    ")
         }

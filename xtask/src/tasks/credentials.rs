@@ -36,7 +36,9 @@ pub(crate) fn run(global: &Global, what: Credentials) -> Result<ExitCode, Failur
 fn check(session: &Session) -> Result<(), Failure> {
     let config = &session.config;
     let seldon = config.seldon.as_ref().and_then(|seldon| seldon.auth.as_ref());
-    let given = [("git.auth", config.git.auth.as_ref()), ("seldon.auth", seldon)];
+    let webhooks = config.webhooks.as_ref().and_then(|webhooks| webhooks.auth.as_ref());
+    let given =
+        [("git.auth", config.git.auth.as_ref()), ("seldon.auth", seldon), ("webhooks.auth", webhooks)];
     let given: Vec<_> = given.into_iter().filter_map(|(path, auth)| Some((path, auth?))).collect();
     if given.is_empty() {
         session.report.line("No Git credentials are configured: see `git.auth` in cargo xtask init");

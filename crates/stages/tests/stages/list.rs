@@ -53,6 +53,7 @@ fn the_order_is_the_guides() {
             "logging",
             "project-token",
             "seldon-values",
+            "webhooks",
             "verify"
         ]
     );
@@ -66,7 +67,7 @@ fn without_a_choice_every_stage_runs() {
 #[test]
 fn from_begins_in_the_middle() {
     let selection = Selection { from: Some("environments".into()), ..Selection::default() };
-    assert_eq!(names(selection), ["environments", "logging", "project-token", "seldon-values", "verify"]);
+    assert_eq!(names(selection), ["environments", "logging", "project-token", "seldon-values", "webhooks", "verify"]);
 }
 
 #[test]
@@ -79,7 +80,7 @@ fn only_keeps_the_order_of_the_list() {
 fn skip_leaves_out() {
     let selection =
         Selection { from: Some("environments".into()), skip: texts(&["logging"]), ..Selection::default() };
-    assert_eq!(names(selection), ["environments", "project-token", "seldon-values", "verify"]);
+    assert_eq!(names(selection), ["environments", "project-token", "seldon-values", "webhooks", "verify"]);
 }
 
 #[test]
@@ -117,7 +118,7 @@ fn an_unknown_name_anywhere_is_refused() {
 
 #[test]
 fn an_unknown_name_is_told_with_a_near_one_and_all_others() {
-    assert_snapshot!(find("argocd").unwrap_err(), @"there is no stage `argocd` (did you mean `install-argocd`?); stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, project-token, seldon-values, verify");
-    assert_snapshot!(find("nonsense").unwrap_err(), @"there is no stage `nonsense`; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, project-token, seldon-values, verify");
-    assert_snapshot!(find("").unwrap_err(), @"there is no stage ``; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, project-token, seldon-values, verify");
+    assert_snapshot!(find("argocd").unwrap_err(), @"there is no stage `argocd` (did you mean `install-argocd`?); stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, project-token, seldon-values, webhooks, verify");
+    assert_snapshot!(find("nonsense").unwrap_err(), @"there is no stage `nonsense`; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, project-token, seldon-values, webhooks, verify");
+    assert_snapshot!(find("").unwrap_err(), @"there is no stage ``; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, project-token, seldon-values, webhooks, verify");
 }
