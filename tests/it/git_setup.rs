@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::{Access, Contents, GitServer, Planted, Sandbox, encrypted_key, poll};
+use support::{Access, Contents, GitServer, Planted, Sandbox, encrypted_key, poll, with_a_real_node};
 
 use crate::PROGRAM;
 
@@ -118,23 +118,6 @@ fn by_ssh_with_a_passphrase() {
     nothing_is_left(&sandbox, &planted);
     let agents = sandbox.processes("ssh-agent");
     assert!(agents.is_empty(), "an agent still holds the key: {agents:?}");
-}
-
-/// A node that nobody simulates, and no node that takes pods: the test itself says what became of a pod.
-fn with_a_real_node(sandbox: &Sandbox) {
-    let api = sandbox.api();
-    for node in api.list("/api/v1/nodes") {
-        let name = node["metadata"]["name"].as_str().expect("a name");
-        let cordon = json!([{ "op": "add", "path": "/spec/unschedulable", "value": true }]);
-        api.patch("test", &format!("/api/v1/nodes/{name}"), &cordon);
-    }
-    let node = json!({
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": { "name": "real" },
-        "spec": { "taints": [{ "key": "test", "value": "no-pods", "effect": "NoSchedule" }] },
-    });
-    api.create("/api/v1/nodes", &node);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Tests against real servers, one file a subject.
 
+mod access;
+mod argocd;
 mod credentials;
 mod docs;
 mod errors;

@@ -5,11 +5,13 @@
 //! environment, see [`tools_at_hand`].
 
 mod api;
+mod argocd;
 mod audit;
 mod docker;
 mod git_server;
 mod keys;
 mod kubelet;
+mod nodes;
 mod run;
 mod sandbox;
 mod server;
@@ -24,11 +26,13 @@ use std::time::{Duration, Instant};
 use cluster::tools::{Progress, Tool, ToolContext};
 
 pub use api::{Api, Refusal};
+pub use argocd::{ArgoCd, Behaviour};
 pub use audit::{Audit, Write};
 pub use docker::docker_at_hand;
 pub use git_server::{Access, Contents, GitServer, Login};
 pub use keys::encrypted_key;
 pub use kubelet::{Kubelet, PodPort};
+pub use nodes::{set_status, with_a_real_node};
 pub use run::{Outcome, Running};
 pub use sandbox::{Sandbox, signal};
 pub use server::{Answer, Server, closed_port};

@@ -101,15 +101,20 @@ impl Running {
 
     /// Reads lines up to one that fits; false where it ends before.
     pub fn reads_until(&mut self, fits: impl Fn(&str) -> bool) -> bool {
+        self.reads(fits).is_some()
+    }
+
+    /// Reads lines up to one that fits, and gives it; `None` where it ends before.
+    pub fn reads(&mut self, fits: impl Fn(&str) -> bool) -> Option<String> {
         let mut line = String::new();
         while self.lines.read_line(&mut line).is_ok_and(|length| length > 0) {
-            let found = fits(line.trim_end());
-            self.seen.push_str(&std::mem::take(&mut line));
-            if found {
-                return true;
+            let read = std::mem::take(&mut line);
+            self.seen.push_str(&read);
+            if fits(read.trim_end()) {
+                return Some(read.trim_end().to_owned());
             }
         }
-        false
+        None
     }
 
     /// Ends it as `kill -9` does.
