@@ -11,3 +11,4 @@ mod repositories;
 mod support;
 mod token;
 mod trust;
+mod webhooks;
