@@ -148,6 +148,24 @@ mod tests {
     }
 
     #[test]
+    fn names_that_are_no_utf8_stay_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("repository.git");
+        let git = Repository::open(&path).unwrap();
+        git.create("main").unwrap();
+        let file = git.git(&["hash-object", "-w", "--stdin"], "x").unwrap();
+        // Without -z, mktree takes a name in quotes.
+        let entries = format!("100644 blob {0}\t\"caf\\351.txt\"\n100644 blob {0}\tüber.txt\n", file.trim());
+        let tree = git.git(&["mktree"], &entries).unwrap();
+        let commit = git.git(&["commit-tree", tree.trim(), "-m", "theirs"], "").unwrap();
+        git.git(&["update-ref", "refs/heads/main", commit.trim()], "").unwrap();
+
+        init(&path, None, &Author::default(), &["dev".to_owned()]).unwrap();
+        let names = git.git(&["ls-tree", "--name-only", "main"], "").unwrap();
+        assert_eq!(names, "README.md\n\"caf\\351.txt\"\ndev\n\"\\303\\274ber.txt\"\n");
+    }
+
+    #[test]
     fn only_addresses_of_this_machine_are_local() {
         assert_eq!(local_path("file:///srv/x.git"), Some("/srv/x.git".into()));
         assert_eq!(local_path("https://example.com/x.git"), None);

@@ -10,11 +10,8 @@ use super::RepositoryError;
 
 /// Who commits where the configuration names nobody.
 const AUTHOR: (&str, &str) = ("gitops-setup", "gitops-setup@localhost");
-/// What an empty folder is in git, for both of its hashes.
-const EMPTY: [&str; 2] = [
-    "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-];
+/// What an empty folder is in git.
+const EMPTY: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 const MESSAGE: &str = "Add a folder for each environment";
 const README: &str =
     "# GitOps\n\nEach folder holds what Argo CD applies to the namespace of the same name.\n";
@@ -40,7 +37,8 @@ struct Entry {
     mode: String,
     kind: String,
     id: String,
-    name: String,
+    /// As it is: git's names are bytes, and one that is no UTF-8 has to stay what the user called it.
+    name: Vec<u8>,
 }
 
 impl Entry {
@@ -49,11 +47,16 @@ impl Entry {
     }
 
     fn is_empty(&self) -> bool {
-        EMPTY.contains(&self.id.as_str())
+        self.id == EMPTY
     }
 
-    fn line(&self) -> String {
-        format!("{} {} {}\t{}\0", self.mode, self.kind, self.id, self.name)
+    fn is(&self, name: &str) -> bool {
+        self.name == name.as_bytes()
+    }
+
+    fn line(&self) -> Vec<u8> {
+        let what = format!("{} {} {}\t", self.mode, self.kind, self.id);
+        [what.as_bytes(), &self.name, b"\0"].concat()
     }
 }
 
@@ -61,7 +64,7 @@ impl Repository {
     /// The repository at a path, which needs not be there yet. Makes sure that there is a git.
     pub(crate) fn open(path: &Path) -> Result<Self, RepositoryError> {
         let repository = Self::at(path)?;
-        repository.run(&["version"], "").map_err(|_| RepositoryError::NoGit)?;
+        repository.run(&["version"], &[]).map_err(|_| RepositoryError::NoGit)?;
         Ok(repository)
     }
 
@@ -87,7 +90,7 @@ impl Repository {
     /// Makes it, with this default branch.
     pub(crate) fn create(&self, branch: &str) -> Result<(), RepositoryError> {
         let start = format!("--initial-branch={branch}");
-        self.run(&["init", "--quiet", "--bare", &start, &self.path.display().to_string()], "").map(drop)
+        self.run(&["init", "--quiet", "--bare", &start, &self.path.display().to_string()], &[]).map(drop)
     }
 
     /// Whether there is such a commit.
@@ -95,14 +98,16 @@ impl Repository {
         let commit = format!("{revision}^{{commit}}");
         let path = self.path.display().to_string();
         let words = ["--git-dir", &path, "rev-parse", "--quiet", "--verify", &commit];
-        Ok(self.output(&words, "")?.status.success())
+        Ok(self.output(&words, &[])?.status.success())
     }
 
     /// The folders at the top of a commit. Files and submodules are none.
     pub(crate) fn folders(&self, revision: &str) -> Result<Tops, RepositoryError> {
         let mut tops = Tops::default();
         for entry in self.entries(revision)?.into_iter().filter(Entry::is_folder) {
-            if entry.is_empty() { tops.empty.push(entry.name) } else { tops.filled.push(entry.name) }
+            // To be read and compared; nothing is written by these.
+            let name = String::from_utf8_lossy(&entry.name).into_owned();
+            if entry.is_empty() { tops.empty.push(name) } else { tops.filled.push(name) }
         }
         Ok(tops)
     }
@@ -115,7 +120,7 @@ impl Repository {
         wanted: &[String],
     ) -> Result<Option<String>, RepositoryError> {
         let mut entries = parent.map_or_else(|| Ok(Vec::new()), |parent| self.entries(parent))?;
-        let present = |entry: &Entry, name: &String| entry.name == *name && !entry.is_empty();
+        let present = |entry: &Entry, name: &str| entry.is(name) && !entry.is_empty();
         let missing: Vec<&String> = wanted
             .iter()
             .filter(|name| !entries.iter().any(|entry| present(entry, name) && entry.is_folder()))
@@ -127,10 +132,10 @@ impl Repository {
             if entries.iter().any(|entry| present(entry, name)) {
                 return Err(RepositoryError::NotAFolder { path: self.path.clone(), name: name.clone() });
             }
-            entries.retain(|entry| entry.name != *name);
+            entries.retain(|entry| !entry.is(name));
             entries.push(self.folder(name)?);
         }
-        if !entries.iter().any(|entry| entry.name.to_ascii_lowercase().starts_with("readme")) {
+        if !entries.iter().any(|entry| entry.name.to_ascii_lowercase().starts_with(b"readme")) {
             entries.push(self.file("README.md", README)?);
         }
         let tree = self.tree(&entries)?;
@@ -144,31 +149,33 @@ impl Repository {
     }
 
     fn entries(&self, revision: &str) -> Result<Vec<Entry>, RepositoryError> {
-        let listing = self.git(&["ls-tree", "-z", revision], "")?;
-        let entry = |line: &str| {
-            let (what, name) = line.split_once('\t')?;
-            let mut what = what.split(' ').map(str::to_owned);
-            Some(Entry { mode: what.next()?, kind: what.next()?, id: what.next()?, name: name.to_owned() })
+        let listing = self.bytes(&["ls-tree", "-z", revision], &[])?;
+        let entry = |line: &[u8]| {
+            let tab = line.iter().position(|byte| *byte == b'\t')?;
+            let mut what = std::str::from_utf8(&line[..tab]).ok()?.split(' ').map(str::to_owned);
+            let name = line[tab + 1..].to_vec();
+            Some(Entry { mode: what.next()?, kind: what.next()?, id: what.next()?, name })
         };
-        Ok(listing.split('\0').filter_map(entry).collect())
+        Ok(listing.split(|byte| *byte == 0).filter_map(entry).collect())
     }
 
     fn folder(&self, name: &str) -> Result<Entry, RepositoryError> {
         let text = format!("# {name}\n\nArgo CD applies what is in this folder to the namespace `{name}`.\n");
         let readme = self.file("README.md", &text)?;
         let id = self.tree(&[readme])?;
-        Ok(Entry { mode: "040000".into(), kind: "tree".into(), id, name: name.to_owned() })
+        Ok(Entry { mode: "040000".into(), kind: "tree".into(), id, name: name.into() })
     }
 
     fn file(&self, name: &str, text: &str) -> Result<Entry, RepositoryError> {
         let id = self.git(&["hash-object", "-w", "--stdin"], text)?.trim().to_owned();
-        Ok(Entry { mode: "100644".into(), kind: "blob".into(), id, name: name.to_owned() })
+        Ok(Entry { mode: "100644".into(), kind: "blob".into(), id, name: name.into() })
     }
 
     /// `--missing`, because the files that stay may not have been fetched.
     fn tree(&self, entries: &[Entry]) -> Result<String, RepositoryError> {
-        let lines: String = entries.iter().map(Entry::line).collect();
-        Ok(self.git(&["mktree", "--missing", "-z"], &lines)?.trim().to_owned())
+        let lines: Vec<u8> = entries.iter().flat_map(Entry::line).collect();
+        let id = self.bytes(&["mktree", "--missing", "-z"], &lines)?;
+        Ok(String::from_utf8_lossy(&id).trim().to_owned())
     }
 
     fn commit(&self, tree: &str, parent: Option<&str>) -> Result<String, RepositoryError> {
@@ -179,20 +186,26 @@ impl Repository {
 
     /// git in this repository.
     pub(crate) fn git(&self, words: &[&str], input: &str) -> Result<String, RepositoryError> {
+        let output = self.bytes(words, input.as_bytes())?;
+        Ok(String::from_utf8_lossy(&output).into_owned())
+    }
+
+    /// The same where names are read or written.
+    fn bytes(&self, words: &[&str], input: &[u8]) -> Result<Vec<u8>, RepositoryError> {
         let path = self.path.display().to_string();
         let words: Vec<&str> = ["--git-dir", &path].into_iter().chain(words.iter().copied()).collect();
         self.run(&words, input)
     }
 
-    fn run(&self, words: &[&str], input: &str) -> Result<String, RepositoryError> {
+    fn run(&self, words: &[&str], input: &[u8]) -> Result<Vec<u8>, RepositoryError> {
         let output = self.output(words, input)?;
         if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+            return Ok(output.stdout);
         }
         Err(self.error(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
 
-    fn output(&self, words: &[&str], input: &str) -> Result<std::process::Output, RepositoryError> {
+    fn output(&self, words: &[&str], input: &[u8]) -> Result<std::process::Output, RepositoryError> {
         let (name, email) = &self.author;
         cmd!(self.shell, "git {words...}")
             .quiet()
