@@ -1,14 +1,11 @@
 //! The address of Argo CD, for each way of exposing it: what a load balancer, a gateway's controller or a node would
 //! write is written by the test, and a real API server tells it.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use support::{Api, ArgoCd, Sandbox, poll, set_status, with_a_real_node};
+use support::{Api, ArgoCd, Sandbox, define_kind, set_status, with_a_real_node};
 
 use crate::PROGRAM;
 
-const SOON: Duration = Duration::from_secs(30);
 const SERVICE: &str = "/api/v1/namespaces/argocd/services/argocd-server";
 const INGRESS: &str = "/apis/networking.k8s.io/v1/namespaces/argocd/ingresses/argocd-server";
 const ISTIO: &str = "/apis/networking.istio.io/v1alpha3/namespaces/istio-system/gateways";
@@ -22,31 +19,6 @@ fn config(sandbox: &Sandbox, expose: Value, argocd: Value) {
     });
     config["argocd"].as_object_mut().expect("a map").extend(argocd.as_object().expect("a map").clone());
     sandbox.write("gitops.yaml", &config.to_string());
-}
-
-/// A kind of another project that takes everything.
-fn define(api: &Api, group: &str, version: &str, kind: &str) {
-    let plural = format!("{}s", kind.to_lowercase());
-    let definition = json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": format!("{plural}.{group}"),
-            "annotations": { "api-approved.kubernetes.io": "unapproved, a test" },
-        },
-        "spec": {
-            "group": group,
-            "names": { "kind": kind, "plural": plural, "singular": kind.to_lowercase() },
-            "scope": "Namespaced",
-            "versions": [{
-                "name": version, "served": true, "storage": true, "subresources": { "status": {} },
-                "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } },
-            }],
-        },
-    });
-    api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition);
-    let collection = format!("/apis/{group}/{version}/{plural}");
-    poll("the kind is served", SOON, || api.find(&collection));
 }
 
 fn namespace(api: &Api, name: &str) {
@@ -129,8 +101,8 @@ fn by_ingress(sandbox: &Sandbox, api: &Api) {
 }
 
 fn by_istio(sandbox: &Sandbox, api: &Api) {
-    define(api, "networking.istio.io", "v1alpha3", "Gateway");
-    define(api, "networking.istio.io", "v1alpha3", "VirtualService");
+    define_kind(api, "networking.istio.io", "v1alpha3", "Gateway");
+    define_kind(api, "networking.istio.io", "v1alpha3", "VirtualService");
     namespace(api, "istio-system");
     config(sandbox, json!({ "via": "istio" }), json!({}));
     sandbox.run(&["setup", "--only", "expose"]).exits(0).says("seldon-gateway in istio-system is not there");
@@ -160,14 +132,15 @@ fn by_istio(sandbox: &Sandbox, api: &Api) {
 
 /// Waits for the controller; then goes there, and finds Argo CD.
 fn by_gateway(sandbox: &Sandbox, api: &Api) {
-    define(api, "gateway.networking.k8s.io", "v1", "Gateway");
-    define(api, "gateway.networking.k8s.io", "v1", "HTTPRoute");
+    define_kind(api, "gateway.networking.k8s.io", "v1", "Gateway");
+    define_kind(api, "gateway.networking.k8s.io", "v1", "HTTPRoute");
     namespace(api, "gateways");
     let argocd = ArgoCd::start("/argocd", "unused");
     let gateway = json!({
         "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": { "name": "public" },
         "spec": { "listeners": [
             { "name": "plain", "protocol": "HTTP", "port": argocd.address.port() },
+            { "name": "private", "protocol": "HTTPS", "port": argocd.address.port() },
             { "name": "secure", "protocol": "HTTPS", "port": 443, "hostname": "gitops.example.com" },
         ] },
     });
@@ -197,6 +170,13 @@ fn by_gateway(sandbox: &Sandbox, api: &Api) {
     assert_eq!(finished[0]["notVerified"], json!([]), "it was reached there");
     assert_eq!(argocd.asked(), ["GET /argocd/api/version"]);
     sandbox.run(&["argocd", "open"]).exits(0).says(&address);
+    by("private");
+    // It is Argo CD there, as far as can be told without knowing its certificate's authority.
+    let outcome = sandbox.run(&["setup", "--only", "expose,access"]);
+    outcome
+        .exits(0)
+        .says(&format!("https://{}/argocd/ can't be trusted", argocd.address))
+        .says("by port-forward:");
     by("secure");
     status_says(sandbox, "https://gitops.example.com/argocd/");
 }

@@ -10,7 +10,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::{Api, ArgoCd, Kubelet, Planted, PodPort, Sandbox, Server, poll, with_a_real_node};
+use support::{
+    Api, ArgoCd, Kubelet, Planted, PodPort, Sandbox, Server, define_kind, poll, set_status, with_a_real_node,
+};
 
 use crate::PROGRAM;
 
@@ -82,7 +84,16 @@ fn the_login_and_all_that_can_be_wrong_with_it() {
     a_context_for_the_command_line(&world);
     a_forwarded_port(&world);
     wrong_password(&mut world);
+    no_password_goes_where_others_can_read_it(&world);
     world.kubelet = None;
+    world.argocd.asked();
+    world
+        .sandbox
+        .run(ACCESS)
+        .exits(0)
+        .says("is not encrypted, so no password is sent there; by port-forward:");
+    assert_eq!(world.argocd.asked(), ["GET /argocd/api/version"]);
+    world.sandbox.write("gitops.yaml", &config(json!({})));
     world.sandbox.run(ACCESS).exits(0).says("login:").says("argocd-server");
     assert!(watch.ends() > 20);
     assert!(planted.is_in_no_file_of(&world.sandbox.data()) > 10);
@@ -205,6 +216,42 @@ fn a_forwarded_port(world: &World) {
         answer.extend(byte);
     }
     running.interrupt().exits(0);
+}
+
+/// An address without TLS that is not this machine's own: Argo CD is asked for there, and logged in to elsewhere.
+fn no_password_goes_where_others_can_read_it(world: &World) {
+    const GATEWAYS: &str = "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways";
+    let World { sandbox, argocd, .. } = world;
+    let api = sandbox.api();
+    define_kind(&api, "gateway.networking.k8s.io", "v1", "Gateway");
+    let listener = json!({ "name": "plain", "protocol": "HTTP", "port": argocd.address.port() });
+    let gateway = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": { "name": "public" },
+        "spec": { "listeners": [listener] },
+    });
+    api.create(GATEWAYS, &gateway);
+    set_status(&api, &format!("{GATEWAYS}/public"), &json!({ "addresses": [{ "value": "0.0.0.0" }] }));
+    let expose = json!({ "via": "gateway-api", "gatewayApi": { "gateway": "default/public" } });
+    let mut text: Value = serde_json::from_str(&config(json!({}))).expect("JSON");
+    text["expose"] = expose;
+    sandbox.write("gitops.yaml", &text.to_string());
+    argocd.asked();
+    let address = format!("http://0.0.0.0:{}/argocd/", argocd.address.port());
+    sandbox.run(ACCESS).exits(0).says(&format!("{address}; admin logged in"));
+    let asked = argocd.asked();
+    let versions = asked.iter().filter(|request| request.ends_with("/api/version")).count();
+    assert_eq!((versions, asked.len()), (2, 4), "one more question, for the other way: {asked:?}");
+    // With TLS, and a certificate of nobody's.
+    let operation = json!([{ "op": "replace", "path": "/spec/listeners/0/protocol", "value": "HTTPS" }]);
+    api.patch("tests", &format!("{GATEWAYS}/public"), &operation);
+    let outcome = sandbox.run(ACCESS);
+    outcome
+        .exits(0)
+        .says("the address from here: https://0.0.0.0:")
+        .says("an authority that is not trusted here");
+    outcome.says("admin logged in").says("from here cargo xtask argocd port-forward");
+    let operation = json!([{ "op": "replace", "path": "/spec/listeners/0/protocol", "value": "HTTP" }]);
+    api.patch("tests", &format!("{GATEWAYS}/public"), &operation);
 }
 
 fn wrong_password(world: &mut World) {

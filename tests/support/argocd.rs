@@ -3,7 +3,7 @@
 //! speaks HTTP or TLS, as whoever connects does.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use base64::Engine;
@@ -35,7 +35,7 @@ pub struct Behaviour {
 /// Runs as long as the tests.
 #[derive(Debug)]
 pub struct ArgoCd {
-    /// Where it listens.
+    /// Where it listens, among other addresses of this machine.
     pub address: SocketAddr,
     /// Its certificate (PEM), for `localhost`, signed by itself as Argo CD's own is.
     pub certificate: String,
@@ -66,8 +66,10 @@ impl ArgoCd {
             limited: false,
         };
         let (certificate, tls) = identity();
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
+        // By way of 0.0.0.0 it is reached as if from outside.
+        let listener = TcpListener::bind("0.0.0.0:0").expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let shared = Arc::new(Shared {
             behaviour: behaviour.into(),
             token: token.clone(),
@@ -134,7 +136,10 @@ fn serve(stream: TcpStream, shared: &Shared, tls: Arc<ServerConfig>) -> std::io:
 fn converse(mut stream: impl Read + Write, shared: &Shared) -> std::io::Result<()> {
     let mut reader = BufReader::new(&mut stream);
     let mut line = String::new();
-    reader.read_line(&mut line)?;
+    if reader.read_line(&mut line)? == 0 {
+        // A connection that was only tried.
+        return Ok(());
+    }
     let mut words = line.split_whitespace().map(str::to_owned);
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let (mut length, mut bearer) = (0, None);

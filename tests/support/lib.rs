@@ -32,7 +32,7 @@ pub use docker::docker_at_hand;
 pub use git_server::{Access, Contents, GitServer, Login};
 pub use keys::encrypted_key;
 pub use kubelet::{Kubelet, PodPort};
-pub use nodes::{set_status, with_a_real_node};
+pub use nodes::{define_kind, set_status, with_a_real_node};
 pub use run::{Outcome, Running};
 pub use sandbox::{Sandbox, signal};
 pub use server::{Answer, Server, closed_port};

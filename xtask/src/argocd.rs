@@ -126,6 +126,20 @@ pub(crate) async fn forward(
     Ok(client.forward(&service, expose::service_port(&config.argocd), local).await?)
 }
 
+/// Where a password may be sent: not to an address without TLS, which a forwarded port stands in for.
+async fn confidential(config: &Config, client: &Client, reach: &Reach) -> Result<Option<Reach>, NoReach> {
+    if reach.api.is_confidential() {
+        return Ok(None);
+    }
+    let base = reach.api.base();
+    by_port_forward(config, client, None).await.map(Some).map_err(|error| match error {
+        NoReach::NotVerified(why) => NoReach::NotVerified(format!(
+            "{base} is not encrypted, so no password is sent there; by port-forward: {why}"
+        )),
+        failed @ NoReach::Failed(_) => failed,
+    })
+}
+
 async fn by_port_forward(config: &Config, client: &Client, local: Option<u16>) -> Result<Reach, NoReach> {
     let forward =
         forward(config, client, local).await.map_err(|failure| NoReach::NotVerified(failure.to_string()))?;

@@ -4,6 +4,7 @@
 
 mod error;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,11 @@ impl Api {
     /// Where it is, with a slash at its end.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Nobody on the way can listen: by TLS, or without leaving this machine.
+    pub fn is_confidential(&self) -> bool {
+        self.base.starts_with("https://") || is_loopback(&self.base)
     }
 
     /// Version of Argo CD: the one question that whoever answers it can only be Argo CD, at this very path.
@@ -189,5 +195,29 @@ fn certificates(pem: &str) -> Vec<ureq::tls::Certificate<'static>> {
 fn is_loopback(base: &str) -> bool {
     let host = base.split_once("://").map_or(base, |(_, rest)| rest);
     let host = host.split(['/', ':']).next().unwrap_or_default();
-    host == "localhost" || host.starts_with("127.")
+    host == "localhost" || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_here_or_is_encrypted_is_confidential() {
+        for (base, confidential) in [
+            ("http://127.0.0.1:8080/argocd", true),
+            ("http://localhost:8080/", true),
+            ("https://192.0.2.1/argocd/", true),
+            ("http://192.0.2.1/argocd/", false),
+            ("http://127.0.0.1.example.com/", false),
+            ("http://[2001:db8::1]/", false),
+        ] {
+            assert_eq!(Api::new(base, None).is_confidential(), confidential, "{base}");
+        }
+    }
+
+    #[test]
+    fn words_of_others_hold_no_secret_and_one_line() {
+        assert_eq!(short("no: hush is wrong\nmore", &"hush".into()), "no: (hidden) is wrong");
+    }
 }

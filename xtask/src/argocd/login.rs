@@ -112,10 +112,15 @@ async fn attempt(
     reach: &Reach,
     reference: &SecretRef,
 ) -> Result<SecretString, Refused> {
+    let other = super::confidential(&session.config, client, reach).await.map_err(|error| match error {
+        NoReach::NotVerified(why) => Refused::NotVerified(why),
+        NoReach::Failed(failure) => Refused::Failed(failure),
+    })?;
+    let api = &other.as_ref().unwrap_or(reach).api;
     let password = session.secret(reference).await.map_err(Refused::Failed)?;
     let mut delays = DELAYS.iter();
     let token = loop {
-        let error = match reach.api.log_in(USER, &password).await {
+        let error = match api.log_in(USER, &password).await {
             Ok(token) => break token,
             Err(error) => error,
         };
@@ -128,7 +133,7 @@ async fn attempt(
             None => return Err(explained(error, reference, &stored)),
         }
     };
-    match reach.api.is_logged_in(&token).await {
+    match api.is_logged_in(&token).await {
         Ok(true) => Ok(token),
         Ok(false) => {
             let stored = Stored::read(session, client, reference).await.map_err(Refused::Failed)?;
