@@ -144,7 +144,8 @@ fn the_older_form_is_written_and_moved_to_the_newer_one() {
     assert!(registered(&api, "repository", url).is_none(), "Argo CD 1.8 knows no labelled Secrets");
     setup("old.yaml").exits(0).says("Nothing changed");
 
-    config["argocd"] = json!({ "manifest": "existing", "version": "v3.5.1" });
+    // Both forms are read from 2.1 to 2.14; ours goes to the newer one at once.
+    config["argocd"] = json!({ "manifest": "existing", "version": "v2.6.7" });
     sandbox.write("new.yaml", &config.to_string());
     let plan = sandbox.run(&["plan", "-v", "--config", "new.yaml", "--only", "git-credentials"]);
     plan.exits(0).says("argocd-cm");
@@ -153,6 +154,9 @@ fn the_older_form_is_written_and_moved_to_the_newer_one() {
     assert!(repositories().contains("https://git.example/theirs"), "what others registered stays");
     assert_eq!(text(&registered(&api, "repository", url).expect("it moved"), "password"), "first-token");
     setup("new.yaml").exits(0).says("Nothing changed");
+    config["argocd"] = json!({ "manifest": "existing", "version": "v3.5.1" });
+    sandbox.write("new.yaml", &config.to_string());
+    setup("new.yaml").exits(0).says("Nothing changed").says("https://git.example/theirs");
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn a_certificate_of_a_private_authority() {
     case.with("insecure", true).check().exits(0);
     let case = Case::https(server, "gitops", server.writer());
     case.sandbox.write("ca.pem", "no certificate\n");
-    case.check().exits(3).says("git.caCertificate");
+    case.check().exits(2).says("no certificate in PEM form").says("git.caCertificate");
 }
 
 #[test]
@@ -213,9 +213,11 @@ fn what_is_not_in_the_repository() {
         let check = case.with("branch", "release").check();
         check.exits(3).says("has no branch `release`").says("main");
     }
-    for (repository, message) in
-        [("matrix-other", "seldon-dev"), ("matrix-empty", "empty"), ("matrix-bare", "no commit")]
-    {
+    for (repository, message) in [
+        ("matrix-other", "no folder seldon-dev"),
+        ("matrix-empty", "nothing in folder seldon-dev"),
+        ("matrix-bare", "no commit"),
+    ] {
         for case in both(repository) {
             case.check().exits(3).says(message).says("cargo xtask repository init");
         }

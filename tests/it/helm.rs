@@ -72,7 +72,7 @@ fn a_file_and_a_release_get_the_section_and_keep_the_rest() {
     });
     sandbox.write("gitops.yaml", &config.to_string());
     // Everything but the release, which is not there yet.
-    sandbox.run(&["setup"]).exits(4).says("release: not found").says("helm list");
+    sandbox.run(&["setup"]).exits(3).says("release: not found").says("helm list");
     let chart = sandbox.work().join("chart").display().to_string();
     let install =
         ["install", "seldon", &chart, "-n", "seldon-system", "--set", "replicas=3", "--create-namespace"];

@@ -2,6 +2,7 @@
 
 mod access;
 mod argocd;
+mod clone_job;
 mod credentials;
 mod docs;
 mod errors;
@@ -18,6 +19,7 @@ mod quickstart;
 mod refusals;
 mod secrets;
 mod tidy;
+mod webhooks;
 
 /// The command line under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gitops-setup-under-test");

@@ -3,6 +3,7 @@
 //! It is done once for what is stored: the Secret then carries, in an annotation, when it was last written. A Secret
 //! that is written later has another time, and one whose check failed has none, so both are checked by the next run.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cluster::apply::{Condition, Patching};
@@ -10,7 +11,7 @@ use cluster::observe::Found;
 use cluster::wait::{Objects, Progress};
 use cluster::{Client, ClusterError};
 use git_credentials::remote;
-use manifests::config::Transport;
+use manifests::config::GitAuth;
 use manifests::{Object, ObjectRef, clone_check, environment, repository};
 use stages::Inputs;
 use stages::observed::Nodes;
@@ -54,24 +55,26 @@ pub(crate) async fn run(
     let written = match client.read(&stored).await? {
         Found::Object(object) if is_checked(&object) => return Ok(Cloned::Before),
         Found::Object(object) => written(&object),
-        Found::Absent | Found::KindUnknown => None,
+        // A public repository before Argo CD 2.1: nothing is stored that could be wrong.
+        Found::Absent | Found::KindUnknown => return Ok(Cloned::Before),
     };
     let folders = environment::folders(config);
-    let Some(job) = clone_check::job(config, &secret, &image, &folders) else {
-        let why = match config.git.transport() {
-            Ok(Transport::File) => "the repository is on this machine",
-            _ => "the token of a GitHub App is made by Argo CD itself",
+    let Some(mut job) = clone_check::job(config, &secret, &image, &folders) else {
+        let why = match config.git.auth {
+            Some(GitAuth::GithubApp { .. }) => "the token of a GitHub App is made by Argo CD itself",
+            _ => "the client certificate is given to Argo CD only",
         };
         return Ok(Cloned::NotVerified(format!("cloning inside the cluster: {why}")));
     };
+    // Of two runs at once, each has its own.
+    if let Some(name) = job.get_mut("/metadata/name") {
+        *name = format!("{}-{}", clone_check::NAME, random()?).into();
+    }
     let reference = job.reference();
-    // One that an earlier run left behind can't be changed.
-    client.delete(&reference).await?;
-    gone(session, client, &reference).await?;
     let patching =
         Patching { object: job, manager: manifests::MANAGER.into(), force: true, condition: Condition::None };
     client.apply(&patching).await?;
-    let result = ended(session, client, namespace).await;
+    let result = ended(session, client, &reference).await;
     client.delete(&reference).await?;
     let cloned = judge(session, result?).await?;
     if let (Cloned::Yes, Some(written)) = (&cloned, written) {
@@ -102,41 +105,47 @@ async fn argocd_image(client: &Client, namespace: &str) -> Result<Option<String>
     Ok(own.and_then(|container| container["image"].as_str()).map(str::to_owned))
 }
 
-async fn gone(session: &Session, client: &Client, job: &ObjectRef) -> Result<(), Failure> {
-    let told = |lines: &[String]| session.report.waiting(lines);
-    let gone = |live: &Objects| match live.contains_key(&job.name) {
-        false => Progress::Done(()),
-        true => Progress::Waiting(vec![format!("{job} of an earlier run is going")]),
-    };
-    Ok(client.wait_until(job, "an earlier check is gone", session.report.timeout(), &told, gone).await?)
+fn random() -> Result<String, Failure> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::Precondition(format!("no random numbers from the system: {error}")))?;
+    Ok(format!("{:08x}", u32::from_ne_bytes(bytes)))
 }
 
 enum Ended {
     Succeeded,
     Failed(String),
+    TooSlow,
     NeverRan(Vec<String>),
 }
 
 /// Waits for the pod of the Job, whose status has git's own words.
-async fn ended(session: &Session, client: &Client, namespace: &str) -> Result<Ended, Failure> {
+async fn ended(session: &Session, client: &Client, job: &ObjectRef) -> Result<Ended, Failure> {
     let told = |lines: &[String]| session.report.waiting(lines);
-    let pods = ObjectRef::namespaced("v1", "Pod", namespace, "");
+    let pods = ObjectRef { api_version: "v1".into(), kind: "Pod".into(), ..job.clone() };
     let within = Duration::from_secs(clone_check::DEADLINE.into()).min(session.report.timeout());
+    let runs = AtomicBool::new(false);
+    let state = |live: &Objects| state(live, job, &runs);
     match client.wait_until(&pods, "a clone inside the cluster", within, &told, state).await {
         Ok(ended) => Ok(ended),
+        Err(ClusterError::TimedOut { .. }) if runs.load(Ordering::Relaxed) => Ok(Ended::TooSlow),
         Err(ClusterError::TimedOut { state, .. }) => Ok(Ended::NeverRan(state)),
         Err(error) => Err(error.into()),
     }
 }
 
-fn state(pods: &Objects) -> Progress<Ended> {
-    let Some(pod) = pods.values().find(|pod| pod.label("job-name") == Some(clone_check::NAME)) else {
+fn state(pods: &Objects, job: &ObjectRef, runs: &AtomicBool) -> Progress<Ended> {
+    let Some(pod) = pods.values().find(|pod| pod.label("job-name") == Some(&job.name)) else {
         return Progress::Waiting(vec!["the pod that clones is not there yet".into()]);
     };
-    let message = || terminated(pod).unwrap_or_default();
     match pod.text("/status/phase") {
         "Succeeded" => Progress::Done(Ended::Succeeded),
-        "Failed" => Progress::Done(Ended::Failed(message())),
+        "Failed" if pod.text("/status/reason") == "DeadlineExceeded" => Progress::Done(Ended::TooSlow),
+        "Failed" => Progress::Done(Ended::Failed(terminated(pod).unwrap_or_default())),
+        "Running" => {
+            runs.store(true, Ordering::Relaxed);
+            Progress::Waiting(vec!["the repository is being cloned inside the cluster".into()])
+        }
         _ => Progress::Waiting(vec![waiting(pod)]),
     }
 }
@@ -167,6 +176,12 @@ async fn judge(session: &Session, ended: Ended) -> Result<Cloned, Failure> {
         Ended::NeverRan(state) => {
             Ok(Cloned::NotVerified(format!("cloning inside the cluster: it never ran: {}", state.join("; "))))
         }
+        Ended::TooSlow => Err(Failure::TimedOut(format!(
+            "inside the cluster: {} was not cloned within {} seconds\n  does the cluster's network let pods reach the Git \
+             host? Firewalls that drop packets look like this",
+            session.config.git.repo_url(),
+            clone_check::DEADLINE
+        ))),
         Ended::Failed(words) => {
             let remote = git::remote(session, session.config.git.auth.as_ref()).await?;
             let failure = match remote {

@@ -4,7 +4,6 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use cluster::Client;
 use cluster::observe::Found;
-use git_credentials::SshKey;
 use manifests::ObjectRef;
 use manifests::config::{SecretRef, Variant};
 use manifests::fill::{Fill, ProjectToken};
@@ -116,17 +115,12 @@ fn now(server: Option<&str>) -> String {
 async fn plain(session: &Session, fill: &Fill) -> Result<SecretString, Failure> {
     match fill {
         Fill::UnencryptedKey { private_key, passphrase } => {
-            let key = session.secret(private_key).await?;
-            let passphrase = match passphrase {
-                Some(reference) => Some(session.secret(reference).await?),
-                None => None,
-            };
-            Ok(SshKey::parse(&key, passphrase.as_ref())?.unencrypted().clone())
+            session.unencrypted(private_key, passphrase.as_ref()).await
         }
         Fill::Key(reference) => {
             let key = session.secret(reference).await?;
-            // OpenSSH doesn't read a key without it, and a reference leaves it out.
-            Ok(format!("{}\n", key.expose_secret().trim_end()).into())
+            // What was checked forgives more than those who read what is stored.
+            Ok(git_credentials::SshKey::armoured(&key)?)
         }
         Fill::Secret(reference) => session.secret(reference).await,
         Fill::BcryptOf(_)

@@ -1,16 +1,16 @@
 //! From what stages ask for to what is there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use cluster::Client;
 use cluster::observe::Found;
 use cluster::provider::State;
-use manifests::{Object, ObjectRef};
+use manifests::{Object, ObjectRef, repository};
 use stages::observed::{ClusterState, KubernetesVersion, Live, Nodes};
 use stages::stage::Fact;
-use stages::{Inputs, Observed, Stage};
+use stages::{Inputs, Observed, Plan, PlanError, Stage};
 
 use crate::failure::Failure;
 use crate::session::Session;
@@ -91,7 +91,10 @@ impl<'a> Observer<'a> {
             observed.webhooks =
                 webhooks::look(self.session, self.client()?, observed.nodes, self.settled).await?;
         }
-        observed.stored = stored(self.session, stage, inputs, &observed).await?;
+        stored(self.session, stage, inputs, &mut observed).await?;
+        if stage.name == "git-credentials" {
+            observed.gaps.extend(others(self.client()?, inputs).await?);
+        }
         Ok(observed)
     }
 
@@ -132,26 +135,60 @@ impl<'a> Observer<'a> {
     }
 }
 
-/// Values that are already what the stage would fill in. The secrets go no further than this.
+/// The plan of a stage, with what could not be compared for it.
+pub(crate) fn planned(stage: &Stage, inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
+    let mut plan = (stage.plan)(inputs, observed)?;
+    if plan.skipped.is_none() {
+        plan.not_verified.extend(observed.gaps.iter().cloned());
+    }
+    Ok(plan)
+}
+
+/// Finds the values that are already what the stage would fill in. The secrets go no further than this. What a mere
+/// plan may not look up counts as stored, and that is said.
 async fn stored(
     session: &Session,
     stage: &Stage,
     inputs: &Inputs,
-    observed: &Observed,
-) -> Result<BTreeSet<(ObjectRef, String)>, Failure> {
-    let mut stored = BTreeSet::new();
+    observed: &mut Observed,
+) -> Result<(), Failure> {
     for secret in (stage.secrets)(inputs, observed) {
         let reference = secret.object.reference();
-        let Some(live) = observed.object(&reference) else { continue };
+        let Some(live) = observed.object(&reference).cloned() else { continue };
         for (key, fill) in secret.fill {
-            if let Some(value) = value(live, &key)
-                && fill::is_filled(session, &fill, &value, observed).await?
-            {
-                stored.insert((reference.clone(), key));
+            let Some(value) = value(&live, &key) else { continue };
+            if let Some(hidden) = fill.secrets().into_iter().find(|secret| !session.may_look_up(secret)) {
+                observed
+                    .gaps
+                    .push(format!("data.{key} of {reference}: a plan does not look up the {hidden}"));
+            } else if !fill::is_filled(session, &fill, &value, observed).await? {
+                continue;
             }
+            observed.stored.insert((reference.clone(), key));
         }
     }
-    Ok(stored)
+    Ok(())
+}
+
+/// Secrets of others that register the same repository: Argo CD takes the credentials of any of them.
+async fn others(client: &Client, inputs: &Inputs) -> Result<Vec<String>, Failure> {
+    let namespace = inputs.argocd_namespace();
+    let (url, own) = (inputs.config.git.repo_url(), repository::repository_secret(&inputs.config));
+    let secrets = client.list(&ObjectRef::namespaced("v1", "Secret", namespace, "")).await?;
+    let same = |name: &String, secret: &Object| {
+        let address = value(secret, "url").and_then(|url| String::from_utf8(url).ok()).unwrap_or_default();
+        *name != own
+            && secret.label(repository::SECRET_TYPE) == Some("repository")
+            && repository::same_address(&address, &url)
+    };
+    let found = secrets.unwrap_or_default().into_iter().filter(|(name, secret)| same(name, secret));
+    let said = |(name, _)| {
+        format!(
+            "whose credentials Argo CD uses: Secret/{name} in {namespace} registers the same repository; take it away: \
+             kubectl delete secret -n {namespace} {name}"
+        )
+    };
+    Ok(found.map(said).collect())
 }
 
 /// The value under a key of a Secret.

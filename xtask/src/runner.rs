@@ -15,7 +15,7 @@ use crate::apply;
 use crate::argocd::{Reach, login};
 use crate::clone_check::{self, Cloned};
 use crate::failure::Failure;
-use crate::observe::Observer;
+use crate::observe::{self, Observer};
 use crate::report::{Outcome, Summary, count};
 use crate::session::{Effects, Session};
 use crate::tasks::plan::plans;
@@ -177,7 +177,7 @@ impl Runner<'_> {
         if !stage.needs.is_empty() && observed.cluster != ClusterState::Running {
             self.observer.client()?;
         }
-        Ok((stage.plan)(self.inputs, observed)?)
+        Ok(observe::planned(stage, self.inputs, observed)?)
     }
 
     /// Counts what was written, also where it ends early.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use cluster::provider::Provider;
 use cluster::tools::ToolContext;
 use git_credentials::hosts::Hook;
+use git_credentials::{SshKey, Trust};
 use manifests::config::{self, Config, Provider as Which, SecretRef, Source};
 use manifests::yaml;
 use secrecy::{ExposeSecret, SecretString};
@@ -48,6 +49,9 @@ pub(crate) struct Session {
     /// The webhooks that were found at the Git host.
     pub(crate) hooks: tokio::sync::Mutex<Option<Vec<Hook>>>,
     secrets: Secrets,
+    /// Keys without their passphrases: deriving what opens one is slow on purpose.
+    keys: Mutex<BTreeMap<SecretRef, SecretString>>,
+    effects: OnceLock<Effects>,
 }
 
 /// Secrets of a run, each looked up once: what is checked is what is used, and a command that asks the user asks
@@ -109,6 +113,8 @@ impl Session {
             repository: OnceCell::new(),
             hooks: tokio::sync::Mutex::default(),
             secrets: Secrets::default(),
+            keys: Mutex::default(),
+            effects: OnceLock::new(),
         })
     }
 
@@ -117,13 +123,34 @@ impl Session {
         self.secrets.get(reference).await
     }
 
-    /// The value of a secret that was looked up already.
-    pub(crate) fn known_secret(&self, reference: &SecretRef) -> Option<SecretString> {
-        self.secrets.known(reference)
+    /// Whether a secret may be looked up: a mere plan runs no command and asks nobody.
+    pub(crate) fn may_look_up(&self, reference: &SecretRef) -> bool {
+        self.effects.get() != Some(&Effects::None) || is_at_hand(reference)
+    }
+
+    /// A private key without its passphrase.
+    pub(crate) async fn unencrypted(
+        &self,
+        private_key: &SecretRef,
+        passphrase: Option<&SecretRef>,
+    ) -> Result<SecretString, Failure> {
+        let known = self.keys.lock().expect("never poisoned").get(private_key).cloned();
+        if let Some(key) = known {
+            return Ok(key);
+        }
+        let text = self.secret(private_key).await?;
+        let phrase = match passphrase {
+            Some(reference) => Some(self.secret(reference).await?),
+            None => None,
+        };
+        let key = blocking(move || Ok(SshKey::parse(&text, phrase.as_ref())?.unencrypted().clone())).await?;
+        self.keys.lock().expect("never poisoned").insert(private_key.clone(), key.clone());
+        Ok(key)
     }
 
     /// The inputs of the plans of some stages; fetches the manifest of Argo CD where one of them needs it.
     pub(crate) async fn inputs(&self, stages: &[&Stage], effects: Effects) -> Result<Inputs, Failure> {
+        self.effects.get_or_init(|| effects);
         if self.quickstart && effects == Effects::Allowed {
             quickstart::make_password(&self.data)?;
         }
@@ -140,7 +167,10 @@ impl Session {
         let expected_kubernetes = (self.config.cluster.provider == Which::Kwok)
             .then(|| kubernetes_version(cluster::tools::KUBERNETES))
             .flatten();
-        let trust = git::trust(&self.config)?;
+        let trust = match is_selected(stages, "git-credentials") {
+            true => git::trust(&self.config)?,
+            false => Trust::default(),
+        };
         let inputs = Inputs {
             config: self.config.clone(),
             install: found.install,

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use manifests::config::{HelmRelease, Seldon};
 use manifests::{seldon, yaml};
@@ -12,6 +13,9 @@ use tokio::process::Command;
 
 use crate::failure::Failure;
 use crate::session::Session;
+
+/// How long helm may take besides waiting for the cluster.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// How both stand. A release is only looked at where the cluster runs.
 pub(crate) async fn look(session: &Session, running: bool) -> Result<ValuesState, Failure> {
@@ -110,16 +114,28 @@ async fn run(session: &Session, words: &[&str], input: &str) -> Result<String, F
         // A helm that ends early says why itself.
         stdin.write_all(input.as_bytes()).await.ok();
     }
-    let output =
-        child.wait_with_output().await.map_err(|error| Failure::Precondition(format!("helm: {error}")))?;
+    // Its own bound is for what it waits for in the cluster.
+    let limit = session.report.timeout() + GRACE;
+    let output = match tokio::time::timeout(limit, child.wait_with_output()).await {
+        Ok(output) => output.map_err(|error| Failure::Precondition(format!("helm: {error}")))?,
+        Err(_) => {
+            return Err(Failure::TimedOut(format!(
+                "helm {} {} did not end within {} s\n  run it by hand to see what it waits for",
+                words[0],
+                words[1],
+                limit.as_secs()
+            )));
+        }
+    };
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Failure::Refused(format!(
-        "helm {} {}: {said}\n  see: helm list --all-namespaces",
-        words[0], words[1]
-    )))
+    let text = format!("helm {} {}: {said}\n  see: helm list --all-namespaces", words[0], words[1]);
+    Err(match said.contains("not found") {
+        true => Failure::Precondition(text),
+        false => Failure::Refused(text),
+    })
 }
 
 fn io(path: &Path, error: &std::io::Error) -> Failure {

@@ -21,6 +21,8 @@ pub struct Observed {
     pub stored: BTreeSet<(ObjectRef, String)>,
     /// The folders of the Git repository; `None` where it was not looked at.
     pub repository: Option<RepositoryState>,
+    /// What could not be compared, and why.
+    pub gaps: Vec<String>,
     /// Whether the Helm values of Seldon Enterprise Platform are as they should be.
     pub values: ValuesState,
     /// The webhooks at the Git host.

@@ -47,7 +47,14 @@ fn check(session: &Session) -> Result<(), Failure> {
         let sound = block_on(git::credentials(session, Some(auth)))?;
         session.report.line(&format!("{path}: {}", described(&sound, auth)));
     }
+    if git::client_certificate(config).is_some() {
+        block_on(git::check_credentials(session))?;
+        session.report.line("git.repository.clientCertificate: certificate and key");
+    }
     git::trust(config)?;
+    for path in config.git.auth.iter().chain(seldon).filter_map(GitAuth::known_hosts) {
+        tell_problems(session, path, &KnownHosts::parse(&read(path)?));
+    }
     Ok(())
 }
 
@@ -87,12 +94,11 @@ fn generate(args: &GenerateDeployKey) -> Result<(), Failure> {
 /// Writes a file that is not there yet.
 fn create(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
-    let written = options
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()));
+    let opened = options.write(true).create_new(true).mode(mode).open(path);
+    let written = opened.and_then(|mut file| {
+        // Half a key would be in the way of the next one.
+        file.write_all(text.as_bytes()).inspect_err(|_| drop(std::fs::remove_file(path)))
+    });
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::Usage(format!(
             "{} is there already, and a key is not overwritten\n  choose another file with `--out`",
@@ -107,9 +113,14 @@ fn trust(session: &Session, args: &Trust) -> Result<(), Failure> {
     let configured = session.config.git.auth.as_ref().and_then(GitAuth::known_hosts);
     let path = args.known_hosts.clone().or(configured.cloned()).unwrap_or_else(|| KNOWN_HOSTS.into());
     let known = KnownHosts::parse(&read(&path)?);
+    tell_problems(session, &path, &known);
+    let published = KnownHosts::parse(&known_hosts::published());
     let keys = host_keys::scan(&host, port, PATIENCE)?;
     let (mut new, mut wanted) = (Vec::new(), args.fingerprint.clone());
     for key in &keys {
+        if let Verdict::Changed { known, .. } = published.verdict(&host, port, &key.key) {
+            return Err(unpublished(&host, key, &known));
+        }
         match known.verdict(&host, port, &key.key) {
             Verdict::Trusted => {
                 session.report.line(&format!("{}: known already", shown(&host, key)));
@@ -145,6 +156,24 @@ fn trust(session: &Session, args: &Trust) -> Result<(), Failure> {
             .line(&format!("Name it in the configuration: git.auth.ssh.knownHosts={}", path.display()));
     }
     Ok(())
+}
+
+/// Lines that say nothing to anybody: a host may be trusted there and is not.
+fn tell_problems(session: &Session, path: &Path, known: &KnownHosts) {
+    for problem in known.problems() {
+        session.report.line(&format!("{} line {}: {}", path.display(), problem.line, problem.why));
+    }
+}
+
+fn unpublished(host: &str, key: &HostKey, published: &[String]) -> Failure {
+    Failure::Refused(format!(
+        "{host} shows a key that is not among those that it publishes\n    published: {}\n    shown: {} {}\n  somebody is \
+         probably in between: try from another network. If the host has announced a new key, add it to known hosts by \
+         hand",
+        published.join(", "),
+        key.algorithm,
+        key.fingerprint
+    ))
 }
 
 fn changed(path: &Path, line: usize, key: &HostKey, known: &[String]) -> Failure {

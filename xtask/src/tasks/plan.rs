@@ -8,7 +8,7 @@ use ::stages::{Inputs, Plan, Stage};
 use super::block_on;
 use crate::args::{Global, Plan as Args};
 use crate::failure::Failure;
-use crate::observe::Observer;
+use crate::observe::{self, Observer};
 use crate::report::count;
 use crate::runner::title;
 use crate::session::{Effects, Session};
@@ -51,8 +51,8 @@ pub(crate) async fn plans<'a>(
         let mut observed =
             observer.observe(stage, inputs).await.map_err(|failure| failure.in_stage(stage.name))?;
         observed.assume(&assumed);
-        let plan =
-            (stage.plan)(inputs, &observed).map_err(|error| Failure::from(error).in_stage(stage.name))?;
+        let plan = observe::planned(stage, inputs, &observed)
+            .map_err(|error| Failure::from(error).in_stage(stage.name))?;
         assumed.extend(plan.objects().cloned());
         plans.push((*stage, plan));
     }

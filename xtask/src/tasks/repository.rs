@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use git_credentials::hosts::{Created, Host, Kind};
-use git_credentials::remote::{self, Remote};
+use git_credentials::remote::Remote;
 use git_credentials::repository::{self, Pushed};
 use manifests::environment;
-use stages::observed::RepositoryState;
 use stages::{Inputs, Observed};
 
 use super::block_on;
@@ -43,20 +42,19 @@ async fn check(session: &Session, write: bool) -> Result<(), Failure> {
     let config = &session.config;
     let state = match git::remote(session, config.git.auth.as_ref()).await? {
         None => git::look(session).await?.unwrap_or_default(),
+        Some(_) if git::client_certificate(config).is_some() => {
+            say(session, "not verified: the client certificate is given to Argo CD only");
+            return Ok(());
+        }
         Some(remote) => {
-            let seen = remote::look(&remote, write).await?;
+            let url = remote.url.clone();
+            let state = git::look_at(session, remote, write).await?;
             let accepted = if config.git.auth.is_some() { ", credentials accepted" } else { "" };
-            say(session, &format!("{}: reached{accepted}", remote.url));
-            if seen.writable == Some(true) {
+            say(session, &format!("{url}: reached{accepted}"));
+            if state.writable == Some(true) {
                 say(session, "write access: yes");
             }
-            RepositoryState {
-                exists: true,
-                branch: seen.branch,
-                folders: seen.folders,
-                empty_folders: seen.empty_folders,
-                writable: None,
-            }
+            state
         }
     };
     if let Some(branch) = &state.branch {
