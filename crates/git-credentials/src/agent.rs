@@ -70,14 +70,15 @@ impl Agent {
         Ok(agent)
     }
 
-    /// What ssh finds the agent by.
-    pub(crate) fn environment(folder: &Path) -> (OsString, OsString) {
-        ("SSH_AUTH_SOCK".into(), folder.join(SOCKET).into())
+    /// What programs that run in the agent's folder find it by. Relative to that: the address of a socket has no more
+    /// than 107 bytes (103 on macOS), and temporary folders are at times longer.
+    pub(crate) fn environment() -> (OsString, OsString) {
+        ("SSH_AUTH_SOCK".into(), SOCKET.into())
     }
 
     async fn add(&self, folder: &Path, key: &SecretString, deadline: Deadline) -> Result<(), AgentError> {
         let mut environment = git::environment();
-        environment.push(("SSH_AUTH_SOCK".into(), SOCKET.into()));
+        environment.push(Self::environment());
         environment.push(("SSH_ASKPASS_REQUIRE".into(), "never".into()));
         let mut command = git::program("ssh-add", folder, &environment);
         command.args(["-q", "-"]);
@@ -133,6 +134,24 @@ mod tests {
         drop(agent);
         // Ends when the agent does; what kind of end it is makes no difference.
         assert_eq!(connection.read(&mut [0]).unwrap_or(0), 0);
+    }
+
+    #[tokio::test]
+    async fn the_agent_is_found_in_a_folder_with_a_long_name() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("long".repeat(30));
+        std::fs::create_dir(&folder).unwrap();
+        let key = crate::SshKey::generate("test").unwrap();
+        let _agent = match Agent::start(&folder, key.unencrypted(), deadline()).await {
+            Err(AgentError::NoProgram(_)) => return,
+            agent => agent.unwrap(),
+        };
+        let mut environment = git::environment();
+        environment.push(Agent::environment());
+        let mut list = git::program("ssh-add", &folder, &environment);
+        list.arg("-l");
+        let listed = git::run(list, None, deadline()).await.unwrap();
+        assert!(listed.stdout.contains(&key.fingerprint().unwrap()), "{}", listed.stderr);
     }
 
     #[tokio::test]

@@ -138,7 +138,6 @@ fn key(
 fn sound(token: SecretString, reference: &SecretRef) -> Result<SecretString, CredentialError> {
     let text = token.expose_secret();
     let (why, next) = match () {
-        () if text.trim().is_empty() => ("it is empty", "make a token at the Git host, and put it there"),
         () if text.contains("PRIVATE KEY--") || text.starts_with("PuTTY-User-Key-File-") => {
             ("it is a private key", "for a key, use `ssh` and an ssh:// address")
         }

@@ -1,7 +1,6 @@
 //! A GitHub App: from its private key to a token of one installation.
 
 use std::fmt;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -14,7 +13,6 @@ use serde_json::{Value, json};
 use crate::SshKey;
 use crate::http::{Answer, Authorization, Broken, Http};
 use crate::key::rsa_numbers;
-use crate::remote::Trust;
 
 /// The API of github.com.
 const API: &str = "https://api.github.com";
@@ -187,21 +185,11 @@ impl GithubApp {
     }
 
     /// A token of the installation, good for an hour: over HTTPS the password of user `x-access-token`. `now` is in
-    /// seconds since 1970. The certificate of the API must be one that this machine trusts; see
-    /// [`GithubApp::installation_token_by`] for others.
-    ///
-    /// # Errors
-    /// Why GitHub gives none, or does not answer within `timeout`.
-    pub fn installation_token(&self, now: u64, timeout: Duration) -> Result<SecretString, AppError> {
-        let http = Http::new(&Trust::default(), timeout).map_err(|source| self.broken(source))?;
-        self.installation_token_by(&http, now)
-    }
-
-    /// The same by a client that trusts whom it was told.
+    /// seconds since 1970.
     ///
     /// # Errors
     /// Why GitHub gives none.
-    pub fn installation_token_by(&self, http: &Http, now: u64) -> Result<SecretString, AppError> {
+    pub fn installation_token(&self, http: &Http, now: u64) -> Result<SecretString, AppError> {
         let url = format!("{}/app/installations/{}/access_tokens", self.api(), self.installation_id);
         let who = Authorization::Bearer(self.jwt(now)?);
         let answer = http.post(&url, ACCEPT, Some(&who), &json!({})).map_err(|source| self.broken(source))?;

@@ -94,7 +94,6 @@ pub enum ScanError {
 /// # Errors
 /// Where the name is not resolved, nothing answers, what answers shows no key, or the program is missing.
 pub fn scan(host: &str, port: u16, timeout: Duration) -> Result<Vec<HostKey>, ScanError> {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
     // The program would take it for an option, or for a list.
     let unfit = |c: char| !(c.is_ascii_alphanumeric() || "-._:%".contains(c));
     if host.is_empty() || host.starts_with('-') || host.contains(unfit) {

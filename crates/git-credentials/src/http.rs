@@ -14,7 +14,7 @@ use ureq::http::{Method, Request, Response, request};
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
 
 pub use answer::Answer;
-pub(crate) use answer::{hide, one_line};
+pub(crate) use answer::{hide, one_line, quoted};
 
 use crate::remote::Trust;
 
@@ -271,6 +271,10 @@ mod tests {
         let body = b"Basic Ym9iOmh1c2g= is hush".to_vec();
         let answer = Answer { status: 400, headers: Default::default(), body, secrets: who.secrets() };
         assert_eq!(answer.words(), "Basic (hidden) is (hidden)");
+        // A token that it has just made is no secret that was sent.
+        let answer = Answer { body: br#"{"token":"fresh"}"#.to_vec(), ..answer };
+        let shown = format!("{answer:?}");
+        assert_eq!(shown, "Answer { status: 400, bytes: 17, .. }");
     }
 
     #[test]

@@ -98,10 +98,15 @@ impl KnownHosts {
         self.of(host, port).flat_map(|line| [line.text.as_str(), "\n"]).collect()
     }
 
-    /// Number of the first line by which certificates of an authority (`@cert-authority`) would vouch for the host.
-    /// It does not vouch for a plain key: such a host is [`Verdict::Unknown`], and this is why.
-    pub fn authority(&self, host: &str, port: u16) -> Option<usize> {
-        self.of(host, port).find(|line| line.marker == Some(Marker::Authority)).map(|line| line.number)
+    /// Mark and names of the first line by which certificates of an authority (`@cert-authority`) would vouch for the
+    /// host, where no line gives a key of its own. It does not vouch for a plain key: such a host is
+    /// [`Verdict::Unknown`], and this is why.
+    pub fn only_authority(&self, host: &str, port: u16) -> Option<String> {
+        if self.of(host, port).any(|line| line.marker.is_none()) {
+            return None;
+        }
+        let line = self.of(host, port).find(|line| line.marker == Some(Marker::Authority))?;
+        Some(line.text.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
     }
 
     /// What the file says of a key (`ssh-ed25519 AAAA…`) that a host has shown.

@@ -1,6 +1,7 @@
 //! A repository at a Git host: whether it can be reached, read and written, and what is in it.
 
 mod address;
+mod category;
 mod classify;
 mod error;
 mod https;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use manifests::config::Author;
 
 pub(crate) use address::Address;
+pub use category::Category;
 pub use error::RemoteError;
 pub(crate) use https::app_token;
 pub(crate) use refs::Refs;
@@ -21,36 +23,7 @@ pub(crate) use session::{Push, Session, TIP};
 pub(crate) use target::Target;
 
 use crate::Credentials;
-use crate::github_app::AppError;
-use crate::http::Broken;
 use address::Scheme;
-
-/// Which of the documented exit codes a failure belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Category {
-    /// Something that the request builds on is missing: 3.
-    Missing,
-    /// A server refused: 4.
-    Refused,
-    /// It took too long: 5.
-    TimedOut,
-}
-
-impl Category {
-    /// That of a request without an answer.
-    pub(crate) fn of_broken(broken: &Broken) -> Self {
-        if *broken == Broken::TimedOut { Self::TimedOut } else { Self::Missing }
-    }
-
-    /// That of a GitHub App without a token.
-    pub(crate) fn of_app(error: &AppError) -> Self {
-        match error {
-            AppError::Broken { source, .. } => Self::of_broken(source),
-            AppError::Number | AppError::Api | AppError::NotRsa | AppError::Sign => Self::Missing,
-            _ => Self::Refused,
-        }
-    }
-}
 
 /// A repository at a Git host, and all that it takes to reach it.
 pub struct Remote {
@@ -115,9 +88,12 @@ pub async fn look(remote: &Remote, write: bool) -> Result<RemoteState, RemoteErr
     Ok(state)
 }
 
-/// What git and ssh mean by what they wrote to standard error somewhere else, such as inside the cluster.
+/// What git and ssh mean by what they wrote to standard error somewhere else, such as inside the cluster. What a host
+/// repeats of the credentials is hidden.
 pub fn explained(remote: &Remote, stderr: &str) -> RemoteError {
-    classify::classify(&Target::new(remote, false), stderr)
+    let who = https::at_hand(&remote.credentials);
+    let stderr = who.map_or_else(|| stderr.to_owned(), |who| who.hidden_in(stderr));
+    classify::classify(&Target::new(remote, false), &stderr)
 }
 
 /// A repository that answered.

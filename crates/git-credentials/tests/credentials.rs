@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use git_credentials::{Credentials, GithubApp, SshKey};
+use git_credentials::http::Http;
+use git_credentials::{Credentials, GithubApp, SshKey, Trust};
 use manifests::config::{GitAuth, SecretRef};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -38,8 +39,6 @@ fn tokens_that_are_none_are_refused_by_the_name_of_their_reference() {
     let token = |username: &str| GitAuth::Token { username: username.into(), token: reference() };
     for auth in [token("someone"), GitAuth::Bearer { token: reference() }] {
         for (value, why) in [
-            ("", "is empty"),
-            (" \t", "is empty"),
             (&format!("{MARKER} x"), "blanks or several lines"),
             (&format!("{MARKER}\n"), "blanks or several lines"),
             (&format!("{MARKER}\nx"), "blanks or several lines"),
@@ -182,7 +181,8 @@ fn a_token_of_an_installation() {
     let ask = |status, body| {
         let (api, asked) = answer(status, body);
         let app = github_app(dir.path(), Some(api)).unwrap();
-        let token = app.installation_token(1_700_000_000, Duration::from_secs(5));
+        let http = Http::new(&Trust::default(), Duration::from_secs(5)).unwrap();
+        let token = app.installation_token(&http, 1_700_000_000);
         (token.map_err(|error| error.to_string()), asked.recv().unwrap())
     };
     let (token, asked) = ask("201 Created", r#"{"token":"ghs_hush4711","expires_at":"x"}"#);

@@ -52,8 +52,11 @@ fn verdicts() {
     }
     let plain = KnownHosts::parse(&format!("git.acme.com {A}"));
     assert_eq!(plain.verdict("git.acme.com", 22, B), changed(1));
-    assert_eq!(file.authority("x.ca.example.org", 22), Some(6));
-    assert_eq!(file.authority("git.acme.com", 22), None);
+    let only = file.only_authority("x.ca.example.org", 22);
+    assert_eq!(only.as_deref(), Some("@cert-authority *.ca.example.org"));
+    assert_eq!(file.only_authority("git.acme.com", 22), None);
+    let both = KnownHosts::parse(&format!("@cert-authority *.acme.com {A}\ngit.acme.com {B}\n"));
+    assert_eq!(both.only_authority("git.acme.com", 22), None);
 }
 
 #[test]

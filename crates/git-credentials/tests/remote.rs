@@ -167,6 +167,18 @@ async fn a_protected_branch_gets_a_branch_beside_it() {
 }
 
 #[tokio::test]
+async fn a_branch_with_the_name_of_the_other_ones_folder_is_told() {
+    let bare = Bare::new();
+    init(&bare.path, None, &Author::default(), &names(&["dev"])).unwrap();
+    bare.git(&["branch", "gitops-setup", "trunk"]);
+    bare.hook(r#"[ "$1" != refs/heads/trunk ] || { echo "protected branch" >&2; exit 1; }"#);
+    let error = init_remote(&bare.remote(), &Author::default(), &names(&["prod"])).await.unwrap_err();
+    let RemoteError::BranchInTheWay { branch, other, .. } = &error else { panic!("{error}") };
+    assert_eq!((branch.as_str(), other.as_str()), ("gitops-setup/environments", "gitops-setup"));
+    assert_eq!(error.category(), Category::Missing);
+}
+
+#[tokio::test]
 async fn a_push_in_between_is_built_upon() {
     let bare = Bare::new();
     init(&bare.path, None, &Author::default(), &names(&["dev"])).unwrap();

@@ -1,5 +1,6 @@
 //! What a host answered, and its own words for it.
 
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -13,7 +14,6 @@ use super::Broken;
 const MAX_WORDS: usize = 300;
 
 /// What a host answered.
-#[derive(Debug)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
@@ -23,6 +23,14 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// What the host was sent and must not be repeated.
     pub(crate) secrets: Vec<SecretString>,
+}
+
+/// Neither headers nor body: they hold the token that was asked for.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Answer");
+        shown.field("status", &self.status).field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
 }
 
 impl Answer {
@@ -127,6 +135,11 @@ pub(crate) fn one_line(text: &str) -> String {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
+}
+
+/// Another's words behind one's own, where there are any.
+pub(crate) fn quoted(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!(": {words}") }
 }
 
 #[cfg(test)]

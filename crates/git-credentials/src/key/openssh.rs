@@ -3,7 +3,7 @@
 use ssh_cipher::Cipher;
 use zeroize::Zeroizing;
 
-use super::sound::{self, Curve};
+use super::sound::{self, Curve, TORN};
 use super::wire::{Reader, armour, put};
 use super::{KeyError, Parts};
 
@@ -11,7 +11,6 @@ const MAGIC: &[u8] = b"openssh-key-v1\0";
 /// OpenSSH's default is 16 (24 in newer ones), a few hundred are a second; a damaged number could ask for a year.
 const MAX_ROUNDS: u32 = 4096;
 const WIDTH: usize = 70;
-const TORN: KeyError = KeyError::Damaged("its public half does not fit its private half");
 
 /// Reads a key, and opens it where it has a passphrase.
 pub(super) fn read(bytes: &[u8], passphrase: Option<&str>) -> Result<Parts, KeyError> {

@@ -9,7 +9,7 @@ use super::KeyError;
 use super::wire::{Reader, bits, put, put_integer, trimmed};
 
 const MIN_RSA_BITS: usize = 2048;
-const TORN: KeyError = KeyError::Damaged("its public half does not fit its private half");
+pub(super) const TORN: KeyError = KeyError::Damaged("its public half does not fit its private half");
 
 /// Algorithms of keys that are known, with the names of SSH.
 pub(super) const ED25519: &str = "ssh-ed25519";

@@ -1,12 +1,9 @@
 //! What git, ssh and Git hosts mean by what they write to standard error.
 
-use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
-use ring::digest;
-
 use super::RemoteError;
 use super::target::Target;
 use crate::http::one_line;
+use crate::known_hosts::fingerprint_of;
 
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +114,13 @@ fn cause(stderr: &str) -> Option<Cause> {
 
 /// The error that fits what was written to standard error.
 pub(crate) fn classify(target: &Target<'_>, stderr: &str) -> RemoteError {
+    // Both come after all that a host says, and hold names that might be taken for its words.
+    if let Some(folder) = between(stderr, "folder ", " is missing or empty") {
+        return target.folder_missing(folder);
+    }
+    if let Some(branch) = between(stderr, "fatal: Remote branch ", " not found in upstream origin") {
+        return target.branch_missing(branch);
+    }
     let said = host_words(stderr);
     match cause(stderr) {
         Some(Cause::KeyRevoked) => target.host_key_revoked(),
@@ -143,6 +147,12 @@ pub(crate) fn classify(target: &Target<'_>, stderr: &str) -> RemoteError {
     }
 }
 
+/// The name in a line that is nothing but these words around it: git's, or those of the script that clones inside the
+/// cluster (`manifests::clone_check`).
+fn between<'a>(stderr: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    stderr.lines().find_map(|line| line.trim_end().strip_prefix(before)?.strip_suffix(after))
+}
+
 /// Both fingerprints: ssh shows that of the new key, and says in which line the known one is.
 fn changed(target: &Target<'_>, stderr: &str) -> RemoteError {
     let actual = stderr.split_whitespace().find(|word| word.starts_with("SHA256:"));
@@ -157,11 +167,8 @@ fn changed(target: &Target<'_>, stderr: &str) -> RemoteError {
 
 /// The fingerprint of a line of a known hosts file, as OpenSSH shows it.
 fn fingerprint(line: &str) -> Option<String> {
-    let key = line
-        .split_whitespace()
-        .find_map(|word| BASE64_STANDARD.decode(word).ok().filter(|bytes| bytes.starts_with(&[0, 0, 0])))?;
-    let hash = digest::digest(&digest::SHA256, &key);
-    Some(format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(hash)))
+    let words: Vec<&str> = line.split_whitespace().collect();
+    words.windows(2).find_map(|pair| fingerprint_of(&pair.join(" ")))
 }
 
 /// What the host itself said, apart from ssh and git.
@@ -191,8 +198,10 @@ fn last_words(stderr: &str) -> String {
 }
 
 /// Why a push was not taken.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rejection {
+    /// Another branch has the name of its folder, so that no retry helps.
+    InTheWay(String),
     /// The branch is protected: only a pull request gets there.
     Protected,
     /// The branch has moved since it was read.
@@ -238,10 +247,19 @@ pub(crate) fn push_words(stdout: &str, stderr: &str) -> String {
 }
 
 /// Tells why `git push --porcelain` failed, by all that it wrote.
-pub(crate) fn rejection(output: &str) -> &'static Rejection {
+pub(crate) fn rejection(output: &str) -> Rejection {
+    if let Some(other) = in_the_way(output) {
+        return Rejection::InTheWay(other.to_owned());
+    }
     let text = output.to_lowercase();
     let found = REJECTIONS.iter().find(|(message, _)| text.contains(message));
-    found.map_or(&Rejection::Other, |(_, rejection)| rejection)
+    found.map_or(Rejection::Other, |(_, rejection)| rejection.clone())
+}
+
+/// The branch of `'refs/heads/a' exists; cannot create 'refs/heads/a/b'`.
+fn in_the_way(output: &str) -> Option<&str> {
+    let (before, _) = output.split_once("' exists; cannot create '")?;
+    before.rsplit_once("'refs/heads/").map(|(_, branch)| branch)
 }
 
 #[cfg(test)]

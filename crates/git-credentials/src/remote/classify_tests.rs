@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::Credentials;
-use crate::remote::{Category, Remote, Trust};
+use crate::remote::{Category, Remote, Trust, explained};
 
 /// What the programs and hosts really write, each with the cause that a person would name.
 const REAL: [(&str, Option<Cause>); 32] = [
@@ -155,6 +155,57 @@ fn a_changed_host_key_shows_both_fingerprints_and_warns() {
     }
 }
 
+/// What `git clone` and the script of `manifests::clone_check` write inside the cluster.
+#[test]
+fn a_missing_branch_and_a_missing_folder_are_told_with_what_to_do() {
+    let remote = remote();
+    let clone = "warning: Could not find remote branch prod to clone.\nfatal: Remote branch prod not found in upstream origin\n";
+    for (stderr, expected) in [
+        (
+            clone,
+            "has no branch `prod`\n  correct `git.branch`, or push the branch: git push origin HEAD:prod",
+        ),
+        (
+            "remote: This repository has been archived\r\nfolder dev is missing or empty\n",
+            "there is nothing in folder `dev`, or no such folder\n  add the folders that are missing: cargo xtask repository init",
+        ),
+    ] {
+        let error = explained(&remote, stderr);
+        assert_eq!(error.category(), Category::Missing, "{stderr}");
+        assert!(error.to_string().ends_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn credentials_that_a_host_repeats_elsewhere_are_hidden() {
+    let token = || "hush4711".into();
+    let basic = Credentials::Token { username: "bob".into(), token: token() };
+    for (credentials, sent) in
+        [(basic, "Ym9iOmh1c2g0NzEx"), (Credentials::Bearer { token: token() }, "hush4711")]
+    {
+        let remote = Remote { credentials, ..remote() };
+        let stderr = format!("remote: no hush4711 ({sent})\nfatal: Authentication failed for 'https://x/'\n");
+        let error = explained(&remote, &stderr);
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("no (hidden) ((hidden))") && !text.contains("hush4711"), "{text}");
+        assert!(!text.contains(sent), "{text}");
+    }
+}
+
+#[test]
+fn a_host_that_only_an_authority_vouches_for_is_told() {
+    let mut remote = remote();
+    let stderr = "No ED25519 host key is known for x and you have requested strict checking.\r\nHost key verification failed.\r\n";
+    assert_eq!(explained(&remote, stderr).to_string().lines().count(), 2);
+    remote.trust.known_hosts = "@cert-authority [*.acme.com]:2222 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl ca\n".into();
+    let text = explained(&remote, stderr).to_string();
+    assert!(
+        text.contains("\n  `@cert-authority [*.acme.com]:2222` vouches for certificates alone"),
+        "{text}"
+    );
+    assert!(text.ends_with("cargo xtask credentials trust git.acme.com:2222"), "{text}");
+}
+
 #[test]
 fn the_hosts_words_are_kept_and_general_ones_are_not() {
     let stderr = "remote: \nremote: =====\nremote: ERROR: No such project.\nremote:\nfatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\nand the repository exists.\n";
@@ -190,9 +241,13 @@ fn a_refused_push_is_told_by_its_reason() {
             Rejection::Protected,
         ),
         ("remote: Gitea: Not allowed to push to protected branch main\n", Rejection::Protected),
+        (
+            "remote: error: cannot lock ref 'refs/heads/a/b': 'refs/heads/a' exists; cannot create 'refs/heads/a/b'\n!\tx:refs/heads/a/b\t[remote rejected] (failed to update ref)\n",
+            Rejection::InTheWay("a".into()),
+        ),
         ("!\tx:refs/heads/main\t[remote rejected] (file too large)\n", Rejection::Rule),
         ("fatal: unable to access 'https://x/': The requested URL returned error: 403\n", Rejection::Other),
     ] {
-        assert_eq!(rejection(output), &expected, "{output}");
+        assert_eq!(rejection(output), expected, "{output}");
     }
 }

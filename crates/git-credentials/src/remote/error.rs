@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Category;
 use crate::github_app::AppError;
+use crate::http::quoted;
 use crate::repository::RepositoryError;
 
 /// Why a repository can't be reached, read or written.
@@ -131,11 +131,13 @@ pub enum RemoteError {
     },
     /// The host key is not among the known ones.
     #[error(
-        "the host key of {host} is not known here\n  compare it with what the host publishes, then trust it: cargo xtask credentials trust {host}"
+        "the host key of {host} is not known here\n{}  compare it with what the host publishes, then trust it: cargo xtask credentials trust {host}", only(.authority.as_deref())
     )]
     HostKeyUnknown {
         /// Host, with its port.
         host: String,
+        /// The mark and the names of the line that is there for it, where that is an authority's alone.
+        authority: Option<String>,
     },
     /// The host key is another than the known one.
     #[error(
@@ -238,17 +240,27 @@ pub enum RemoteError {
         why: String,
     },
     /// The configured branch is missing.
-    #[error("{url} has no branch `{branch}`\n  there is {}; correct `git.branch`, or push the branch: git push origin HEAD:{branch}", names(.branches))]
+    #[error("{url} has no branch `{branch}`\n  {}correct `git.branch`, or push the branch: git push origin HEAD:{branch}", there_is(.branches))]
     BranchMissing {
         /// The repository.
         url: String,
         /// The configured branch.
         branch: String,
-        /// Those that there are.
+        /// Those that there are; empty where that is not known.
         branches: Vec<String>,
     },
+    /// A folder that an environment needs is missing or empty.
+    #[error(
+        "{url}: there is nothing in folder `{folder}`, or no such folder\n  add the folders that are missing: cargo xtask repository init"
+    )]
+    FolderMissing {
+        /// The repository.
+        url: String,
+        /// The folder.
+        folder: String,
+    },
     /// The repository has branches, and its default one is none of them.
-    #[error("{url} has no default branch: its HEAD names a branch that does not exist\n  there is {}; name one in `git.branch`, or set the default branch at the Git host", names(.branches))]
+    #[error("{url} has no default branch: its HEAD names a branch that does not exist\n  {}name one in `git.branch`, or set the default branch at the Git host", there_is(.branches))]
     NoDefaultBranch {
         /// The repository.
         url: String,
@@ -303,6 +315,18 @@ pub enum RemoteError {
         /// The host's own words.
         said: String,
     },
+    /// A branch can't be made, because another one has the name of its folder.
+    #[error(
+        "{url}: branch `{branch}` can't be made beside the branch `{other}`\n  rename or delete `{other}`, then run the same command again: git push origin --delete {other}"
+    )]
+    BranchInTheWay {
+        /// The repository.
+        url: String,
+        /// The branch.
+        branch: String,
+        /// The one that there is.
+        other: String,
+    },
     /// Others pushed all the time.
     #[error(
         "{url}: branch `{branch}` moved {attempts} times while it was being written\n  somebody else pushes to it; run the same command again"
@@ -338,48 +362,21 @@ pub enum RemoteError {
     },
 }
 
-impl RemoteError {
-    /// Which of the documented exit codes it belongs to.
-    pub fn category(&self) -> Category {
-        match self {
-            Self::TimedOut { .. } => Category::TimedOut,
-            Self::App { source, .. } => Category::of_app(source),
-            Self::NoGit
-            | Self::GitTooOld { .. }
-            | Self::NoSsh { .. }
-            | Self::NoSuchHost { .. }
-            | Self::Unreachable { .. }
-            | Self::UnknownAuthority { .. }
-            | Self::CertificateExpired { .. }
-            | Self::CertificateName { .. }
-            | Self::Tls { .. }
-            | Self::BadCa { .. }
-            | Self::NotTls { .. }
-            | Self::NotSsh { .. }
-            | Self::HostKeyUnknown { .. }
-            | Self::Key { .. }
-            | Self::BranchMissing { .. }
-            | Self::NoDefaultBranch { .. }
-            | Self::NotAFolder { .. }
-            | Self::Folder(_) => Category::Missing,
-            _ => Category::Refused,
-        }
-    }
-}
-
-fn quoted(words: &str) -> String {
-    if words.is_empty() { String::new() } else { format!(": {words}") }
-}
-
-/// At most ten names, so that an error stays readable.
-fn names(branches: &[String]) -> String {
+/// Which branches there are, at most ten of them, so that an error stays readable; nothing where none is known.
+fn there_is(branches: &[String]) -> String {
     let some: Vec<String> = branches.iter().take(10).map(|name| format!("`{name}`")).collect();
-    let more = branches.len().saturating_sub(some.len());
-    match (some.is_empty(), more) {
-        (true, _) => "no branch".to_owned(),
-        (false, 0) => some.join(", "),
-        (false, more) => format!("{} and {more} more", some.join(", ")),
+    match (some.is_empty(), branches.len() - some.len()) {
+        (true, _) => String::new(),
+        (false, 0) => format!("there is {}; ", some.join(", ")),
+        (false, more) => format!("there is {} and {more} more; ", some.join(", ")),
     }
+}
+
+/// Why a line that is there for the host does not help.
+fn only(authority: Option<&str>) -> String {
+    authority.map_or_else(String::new, |line| {
+        format!("  `{line}` vouches for certificates alone: Argo CD and this check need the plain key\n")
+    })
 }
 
 fn wait(retry_after: Option<u64>) -> String {

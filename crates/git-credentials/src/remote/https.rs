@@ -22,26 +22,31 @@ pub(crate) struct Advertised {
 
 /// Who asks, by user and token; for a GitHub App, a token is fetched.
 pub(crate) fn authorization(target: &Target<'_>) -> Result<Option<Authorization>, RemoteError> {
-    let basic = |username: &str, token| Authorization::Basic { username: username.to_owned(), token };
-    Ok(match &target.remote.credentials {
-        Credentials::None | Credentials::Ssh(_) => None,
-        Credentials::Token { username, token } => Some(basic(username, token.clone())),
-        Credentials::Bearer { token } => Some(Authorization::Bearer(token.clone())),
-        Credentials::GithubApp(app) => {
-            let http = Http::new(&target.remote.trust, target.deadline.left());
-            let http = http.map_err(|broken| target.broken(broken))?;
-            let token = app_token(app, &http);
-            let token = token.map_err(|source| target.app(source))?;
-            Some(basic("x-access-token", token))
+    let Credentials::GithubApp(app) = &target.remote.credentials else {
+        return Ok(at_hand(&target.remote.credentials));
+    };
+    let http = Http::new(&target.remote.trust, target.deadline.left());
+    let http = http.map_err(|broken| target.broken(broken))?;
+    let token = app_token(app, &http).map_err(|source| target.app(source))?;
+    Ok(Some(Authorization::Basic { username: "x-access-token".to_owned(), token }))
+}
+
+/// The same without a request, and so without a GitHub App.
+pub(crate) fn at_hand(credentials: &Credentials) -> Option<Authorization> {
+    match credentials {
+        Credentials::None | Credentials::Ssh(_) | Credentials::GithubApp(_) => None,
+        Credentials::Token { username, token } => {
+            Some(Authorization::Basic { username: username.clone(), token: token.clone() })
         }
-    })
+        Credentials::Bearer { token } => Some(Authorization::Bearer(token.clone())),
+    }
 }
 
 /// A token of an installation.
 pub(crate) fn app_token(app: &GithubApp, http: &Http) -> Result<SecretString, AppError> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now = now.map_or(0, |since| since.as_secs());
-    off_the_runtime(|| app.installation_token_by(http, now))
+    off_the_runtime(|| app.installation_token(http, now))
 }
 
 /// Runs a blocking request in place, where the runtime has other threads to go on with.

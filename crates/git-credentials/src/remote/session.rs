@@ -90,7 +90,7 @@ impl<'a> Session<'a> {
         if let Credentials::Ssh(key) = &target.remote.credentials {
             let agent = Agent::start(&folder, key.unencrypted(), target.deadline).await;
             self._agent = Some(agent.map_err(|error| of_agent(target, error))?);
-            self.environment.push(Agent::environment(&folder));
+            self.environment.push(Agent::environment());
         }
         std::fs::write(folder.join(KNOWN_HOSTS), &target.remote.trust.known_hosts)?;
         self.environment.push(("GIT_SSH_VARIANT".into(), "ssh".into()));
@@ -134,6 +134,7 @@ impl<'a> Session<'a> {
         match rejection(&format!("{}\n{}", output.stdout, output.stderr)) {
             Rejection::Behind => Ok(Push::Behind),
             Rejection::Protected => Ok(Push::Protected(said)),
+            Rejection::InTheWay(other) => Err(self.target.in_the_way(branch, &other)),
             Rejection::Rule => Err(self.target.rejected(branch, said)),
             Rejection::Other => Err(classify(self.target, &output.stderr)),
         }

@@ -7,6 +7,7 @@ use crate::bounded::Deadline;
 use crate::github_app::AppError;
 use crate::hosts::Kind;
 use crate::http::Broken;
+use crate::known_hosts::KnownHosts;
 
 /// What errors need to know of a request.
 pub(crate) struct Target<'a> {
@@ -142,6 +143,18 @@ impl<'a> Target<'a> {
         RemoteError::Rejected { url: self.url(), branch: branch.to_owned(), said }
     }
 
+    pub(crate) fn branch_missing(&self, branch: &str) -> RemoteError {
+        RemoteError::BranchMissing { url: self.url(), branch: branch.to_owned(), branches: Vec::new() }
+    }
+
+    pub(crate) fn folder_missing(&self, folder: &str) -> RemoteError {
+        RemoteError::FolderMissing { url: self.url(), folder: folder.to_owned() }
+    }
+
+    pub(crate) fn in_the_way(&self, branch: &str, other: &str) -> RemoteError {
+        RemoteError::BranchInTheWay { url: self.url(), branch: branch.to_owned(), other: other.to_owned() }
+    }
+
     pub(crate) fn no_such_host(&self) -> RemoteError {
         RemoteError::NoSuchHost { host: self.address.host.clone() }
     }
@@ -170,7 +183,9 @@ impl<'a> Target<'a> {
     }
 
     pub(crate) fn host_key_unknown(&self) -> RemoteError {
-        RemoteError::HostKeyUnknown { host: self.host() }
+        let known = KnownHosts::parse(&self.remote.trust.known_hosts);
+        let authority = known.only_authority(&self.address.host, self.port());
+        RemoteError::HostKeyUnknown { host: self.host(), authority }
     }
 
     pub(crate) fn host_key_changed(&self, expected: String, actual: String) -> RemoteError {
