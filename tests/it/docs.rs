@@ -7,8 +7,15 @@ use support::Sandbox;
 
 use crate::PROGRAM;
 
-const DOCUMENTS: [&str; 6] =
-    ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/access.md", "docs/git.md", "docs/output.md"];
+const DOCUMENTS: [&str; 7] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "docs/access.md",
+    "docs/git.md",
+    "docs/output.md",
+    "docs/webhooks.md",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

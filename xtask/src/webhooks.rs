@@ -97,6 +97,10 @@ pub(crate) async fn look(
         let why = "webhooks: GITOPS_SETUP_OFFLINE leaves the Git host alone";
         return Ok(WebhooksState::NotVerified(why.into()));
     }
+    let secrets = config.webhooks_auth().map(|(_, auth)| auth.secrets()).unwrap_or_default();
+    if let Some(hidden) = secrets.into_iter().find(|secret| !session.may_look_up(secret)) {
+        return Ok(WebhooksState::NotVerified(format!("webhooks: a plan does not look up the {hidden}")));
+    }
     let Some(site) = Site::of(session).await? else { return Ok(WebhooksState::Unknown) };
     let mut found = Vec::new();
     for receiver in receivers {

@@ -70,7 +70,7 @@ impl<'a> Work<'a> {
     /// The webhooks as they are, and what is observed with them.
     async fn look(&self) -> Result<(Vec<Webhook>, Observed), Failure> {
         let stage = ::stages::select::find("webhooks")?;
-        let inputs = self.session.inputs(&[stage], Effects::None).await?;
+        let inputs = self.session.inputs(&[stage], Effects::Allowed).await?;
         let mut observer = Observer::new(self.session).settled();
         let observed = observer.observe(stage, &inputs).await?;
         match &observed.webhooks {
@@ -95,7 +95,7 @@ impl<'a> Work<'a> {
     async fn list(&self) -> Result<(), Failure> {
         let (webhooks, observed) = self.look().await?;
         let stage = ::stages::select::find("webhooks")?;
-        let inputs = self.session.inputs(&[stage], Effects::None).await?;
+        let inputs = self.session.inputs(&[stage], Effects::Allowed).await?;
         let site = self.site().await?;
         let hooks = site.hooks(self.session).await?;
         self.say(&format!(

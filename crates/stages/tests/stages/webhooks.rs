@@ -74,11 +74,13 @@ fn planned(inputs: &Inputs, observed: &Observed) -> Plan {
 }
 
 fn puts(plan: &Plan) -> Vec<&PutWebhook> {
-    let put = |action| match action {
-        &Action::PutWebhook(ref put) => &**put,
-        other => panic!("{other:?}"),
-    };
-    plan.actions.iter().map(put).collect()
+    plan.actions
+        .iter()
+        .map(|action| match action {
+            Action::PutWebhook(put) => &**put,
+            other => panic!("{other:?}"),
+        })
+        .collect()
 }
 
 #[test]
