@@ -92,8 +92,8 @@ pub(crate) async fn in_cluster(
     let mut patches = Vec::new();
     for action in actions {
         match action {
-            Action::RemoveField { object, pointer, .. } => {
-                client.remove_field(object, pointer).await?;
+            Action::RemoveField { object, pointer, expected, .. } => {
+                client.remove_field(object, pointer, expected.as_ref().map(|value| &value.0)).await?;
                 written(object);
             }
             Action::Apply(apply) => patches.push(patching(session, client, apply, force).await?),

@@ -151,7 +151,7 @@ impl From<PlanError> for Failure {
 impl From<RepositoryError> for Failure {
     fn from(error: RepositoryError) -> Self {
         match error {
-            RepositoryError::NoGit => Self::Precondition(error.to_string()),
+            RepositoryError::NoGit | RepositoryError::InTheWay(_) => Self::Precondition(error.to_string()),
             _ => Self::Refused(error.to_string()),
         }
     }

@@ -5,6 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use cluster::Client;
 use cluster::observe::Found;
 use manifests::ObjectRef;
+use manifests::argocd::names::SIGNING_KEY;
 use manifests::config::{SecretRef, Variant};
 use manifests::fill::{Fill, ProjectToken};
 use ring::hmac;
@@ -19,8 +20,6 @@ use crate::session::{Session, blocking};
 
 /// bcrypt cost of the admin password, as Argo CD and the guide have it.
 const COST: u32 = 10;
-/// Key of Argo CD's own signing key in `argocd-secret`.
-const SIGNING_KEY: &str = "server.secretkey";
 /// Key of the hash of the admin password there.
 pub(crate) const PASSWORD: &str = "admin.password";
 /// Bytes of a random value.

@@ -93,7 +93,7 @@ impl<'a> Observer<'a> {
         }
         stored(self.session, stage, inputs, &mut observed).await?;
         if stage.name == "git-credentials" {
-            observed.gaps.extend(others(self.client()?, inputs).await?);
+            other_secrets(self.client()?, inputs, &mut observed).await?;
         }
         Ok(observed)
     }
@@ -140,6 +140,7 @@ pub(crate) fn planned(stage: &Stage, inputs: &Inputs, observed: &Observed) -> Re
     let mut plan = (stage.plan)(inputs, observed)?;
     if plan.skipped.is_none() {
         plan.not_verified.extend(observed.gaps.iter().cloned());
+        plan.notes.extend(observed.notes.iter().cloned());
     }
     Ok(plan)
 }
@@ -170,25 +171,32 @@ async fn stored(
     Ok(())
 }
 
-/// Secrets of others that register the same repository: Argo CD takes the credentials of any of them.
-async fn others(client: &Client, inputs: &Inputs) -> Result<Vec<String>, Failure> {
+/// Looks for Secrets that register the same repository, of whose credentials Argo CD takes any, and for those that
+/// this tool stored for what is no longer configured.
+async fn other_secrets(client: &Client, inputs: &Inputs, observed: &mut Observed) -> Result<(), Failure> {
     let namespace = inputs.argocd_namespace();
-    let (url, own) = (inputs.config.git.repo_url(), repository::repository_secret(&inputs.config));
+    let url = inputs.config.git.repo_url();
+    let own: Vec<String> =
+        repository::secrets(&inputs.config).iter().map(|secret| secret.object.name().to_owned()).collect();
     let secrets = client.list(&ObjectRef::namespaced("v1", "Secret", namespace, "")).await?;
-    let same = |name: &String, secret: &Object| {
-        let address = value(secret, "url").and_then(|url| String::from_utf8(url).ok()).unwrap_or_default();
-        *name != own
-            && secret.label(repository::SECRET_TYPE) == Some("repository")
-            && repository::same_address(&address, &url)
-    };
-    let found = secrets.unwrap_or_default().into_iter().filter(|(name, secret)| same(name, secret));
-    let said = |(name, _)| {
-        format!(
-            "whose credentials Argo CD uses: Secret/{name} in {namespace} registers the same repository; take it away: \
-             kubectl delete secret -n {namespace} {name}"
-        )
-    };
-    Ok(found.map(said).collect())
+    for (name, secret) in secrets.unwrap_or_default() {
+        let Some(kind) = secret.label(repository::SECRET_TYPE).filter(|_| !own.contains(&name)) else {
+            continue;
+        };
+        let address = value(&secret, "url").and_then(|url| String::from_utf8(url).ok()).unwrap_or_default();
+        let delete = format!("kubectl delete secret -n {namespace} {name}");
+        if kind == "repository" && repository::same_address(&address, &url) {
+            observed.gaps.push(format!(
+                "whose credentials Argo CD uses: Secret/{name} in {namespace} registers the same repository; take it \
+                 away: {delete}"
+            ));
+        } else if secret.label("app.kubernetes.io/managed-by") == Some(manifests::MANAGER) {
+            observed.notes.push(format!(
+                "Secret/{name} was stored for another address or template; where no other configuration has it: {delete}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The value under a key of a Secret.

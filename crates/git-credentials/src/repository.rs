@@ -32,6 +32,9 @@ pub enum RepositoryError {
         /// The name.
         name: String,
     },
+    /// There is something else.
+    #[error("{} holds something that is no bare repository\n  name another folder in `git.url`, or make one of what is there: git clone --bare {} OTHER", .0.display(), .0.display())]
+    InTheWay(PathBuf),
     /// git said no.
     #[error("git repository {}: {message}\n  is git installed, and may you write there?", .path.display())]
     Git {
@@ -71,6 +74,9 @@ pub fn init(
 ) -> Result<(), RepositoryError> {
     let git = Repository::open(path)?.by(author);
     let exists = path.join("HEAD").exists();
+    if !exists && std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(RepositoryError::InTheWay(path.to_owned()));
+    }
     let branch = match branch {
         Some(branch) => branch.to_owned(),
         None if exists => git.git(&["symbolic-ref", "--short", "HEAD"], "")?.trim().to_owned(),
@@ -90,6 +96,15 @@ pub fn init(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_bare_repository_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "mine").unwrap();
+        let error = init(dir.path(), None, &Author::default(), &["dev".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("no bare repository"), "{error}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing was added");
+    }
 
     #[test]
     fn folders_are_added_once_and_others_stay() {

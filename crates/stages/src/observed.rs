@@ -23,6 +23,8 @@ pub struct Observed {
     pub repository: Option<RepositoryState>,
     /// What could not be compared, and why.
     pub gaps: Vec<String>,
+    /// What was seen besides and a reader should know.
+    pub notes: Vec<String>,
     /// Whether the Helm values of Seldon Enterprise Platform are as they should be.
     pub values: ValuesState,
     /// The webhooks at the Git host.

@@ -25,7 +25,9 @@ pub(super) fn paragraphs(text: &str) -> Vec<String> {
             let more = format!("{indent}  ");
             match line.rsplit_once(": ") {
                 _ if line.chars().count() <= WIDTH => vec![line.to_owned()],
-                Some((prose, command)) if number > 0 && more.len() + command.chars().count() > 20 => {
+                // Errors of the configuration are wrapped already, without the word in front.
+                _ if number == 0 && line.chars().count() <= WIDTH + "error: ".len() => vec![line.to_owned()],
+                Some((prose, command)) if number > 0 && is_command(command) => {
                     let mut lines = wrap(&format!("{}:", prose.trim_start()), indent, &more);
                     lines.push(format!("{more}{command}"));
                     lines
@@ -34,6 +36,29 @@ pub(super) fn paragraphs(text: &str) -> Vec<String> {
             }
         })
         .collect()
+}
+
+/// Begins as what is to be typed, not with prose.
+fn is_command(text: &str) -> bool {
+    const PROGRAMS: [&str; 16] = [
+        "argocd",
+        "cargo",
+        "chmod",
+        "curl",
+        "getent",
+        "git",
+        "helm",
+        "kubectl",
+        "ls",
+        "nc",
+        "openssl",
+        "puttygen",
+        "sh",
+        "ssh-add",
+        "ssh-keygen",
+        "ssh-keyscan",
+    ];
+    text.split_whitespace().next().is_some_and(|word| PROGRAMS.contains(&word) || word.starts_with("--"))
 }
 
 /// `1 object`, `2 objects`.
@@ -65,7 +90,7 @@ fn action(action: &Action) -> Vec<String> {
             lines.extend(hook.changes.iter().flat_map(|change| wrap(change, "      ", "        ")));
             lines
         }
-        Action::RemoveField { object, pointer, why } => {
+        Action::RemoveField { object, pointer, why, .. } => {
             wrap(&format!("{object}: remove {pointer}: {why}"), "  - ", "    ")
         }
         Action::Apply(apply) => {
@@ -92,7 +117,9 @@ mod tests {
         assert_eq!(lines.last().map(String::as_str), Some("    curl -v https://git.example.com/"));
         assert!(lines.iter().all(|line| line.chars().count() <= WIDTH), "{lines:?}");
         assert_eq!(paragraphs("error: short\n  next: command"), ["error: short", "  next: command"]);
-        let command = format!("error: x\n  run: {}", "y".repeat(100));
-        assert_eq!(paragraphs(&command)[2], format!("    {}", "y".repeat(100)));
+        let command = format!("error: x\n  run: kubectl {}", "y".repeat(100));
+        assert_eq!(paragraphs(&command)[2], format!("    kubectl {}", "y".repeat(100)));
+        let prose = format!("error: x\n  a token of this kind: {}", "read and write ".repeat(8));
+        assert!(paragraphs(&prose).iter().all(|line| line.chars().count() <= WIDTH));
     }
 }

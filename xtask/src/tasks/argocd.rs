@@ -124,6 +124,12 @@ async fn log_in(session: &Session, file: Option<PathBuf>, port: u16) -> Result<(
     let context = Context { url: &url, certificate: reach.certificate.as_deref(), token: &token };
     context.write(&file)?;
     say(session, &format!("admin is logged in: context {} in {}", context.name(), file.display()));
+    if !reach.api.is_confidential() {
+        say(
+            session,
+            "The address has no TLS: whoever is on the way can read what the command line sends there.",
+        );
+    }
     if !reach.is_address() {
         if let Some(why) = &reach.passed_over {
             say(session, why);

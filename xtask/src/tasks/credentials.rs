@@ -127,7 +127,9 @@ fn trust(session: &Session, args: &Trust) -> Result<(), Failure> {
                 wanted.retain(|fingerprint| *fingerprint != key.fingerprint);
             }
             Verdict::Unknown => new.push(key),
-            Verdict::Changed { known, line } => return Err(changed(&path, line, key, &known)),
+            Verdict::Changed { known, line } => {
+                return Err(changed(&known_hosts::host_name(&host, port), &path, line, key, &known));
+            }
             Verdict::Revoked { line } => {
                 return Err(Failure::Refused(format!(
                     "{host} shows a key that line {line} of {} revokes: {}\n  don't connect; ask who runs the host",
@@ -176,14 +178,17 @@ fn unpublished(host: &str, key: &HostKey, published: &[String]) -> Failure {
     ))
 }
 
-fn changed(path: &Path, line: usize, key: &HostKey, known: &[String]) -> Failure {
+fn changed(host: &str, path: &Path, line: usize, key: &HostKey, known: &[String]) -> Failure {
     Failure::Refused(format!(
         "the host shows another key than line {line} of {} has\n    known: {}\n    shown: {} {}\n  somebody may be in \
-         between. Ask who runs the host; if its key was replaced, take that line out and trust it again",
+         between. Ask who runs the host; only if its keys were replaced, take the old ones out and trust it again: \
+         ssh-keygen -R '{}' -f {}",
         path.display(),
         known.join(", "),
         key.algorithm,
-        key.fingerprint
+        key.fingerprint,
+        host,
+        path.display()
     ))
 }
 
@@ -199,14 +204,10 @@ fn choose<'a>(
         return Ok(keys);
     }
     if !fingerprints.is_empty() {
-        let chosen: Vec<_> = keys.into_iter().filter(|key| fingerprints.contains(&key.fingerprint)).collect();
-        return match chosen.is_empty() {
-            true => Err(Failure::Refused(format!(
-                "{host} has no key with the fingerprint {}",
-                fingerprints.join(", ")
-            ))),
-            false => Ok(chosen),
-        };
+        if let Some(missing) = fingerprints.iter().find(|it| keys.iter().all(|key| key.fingerprint != **it)) {
+            return Err(Failure::Refused(format!("{host} has no key with the fingerprint {missing}")));
+        }
+        return Ok(keys.into_iter().filter(|key| fingerprints.contains(&key.fingerprint)).collect());
     }
     if !std::io::stdin().is_terminal() {
         return Err(Failure::Precondition(
@@ -215,11 +216,16 @@ fn choose<'a>(
                 .into(),
         ));
     }
-    print("Compare the fingerprints with those that the host's operator publishes. Trust these keys? [y/N] ");
+    print(
+        "Compare the fingerprints with those that the host's operator publishes.\nTrust these keys? [y/N] ",
+    );
     std::io::stdout().flush().ok();
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).ok();
-    Ok(if matches!(answer.trim(), "y" | "Y" | "yes") { keys } else { Vec::new() })
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(keys),
+        _ => Err(Failure::Refused(format!("{host} is not trusted: nothing was added"))),
+    }
 }
 
 fn shown(host: &str, key: &HostKey) -> String {

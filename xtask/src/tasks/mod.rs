@@ -31,13 +31,25 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
         tokio::select! {
             // Listens before the work begins, which may go far before it waits for anything.
             biased;
-            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            () = stopped() => Err(Failure::Interrupted),
             result = work => result,
         }
     });
     // A program that was started goes on by itself; its end is not waited for.
     runtime.shutdown_background();
     result
+}
+
+/// Waits for the user, a closing terminal or a CI system to stop us: what was begun is cleaned up in each case.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let waits = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let waits = waits.into_iter().filter_map(|kind| signal(kind).ok());
+    let waits: Vec<_> = waits.map(|mut signal| Box::pin(async move { signal.recv().await })).collect();
+    match waits.is_empty() {
+        true => std::future::pending().await,
+        false => drop(futures::future::select_all(waits).await),
+    }
 }
 
 /// Prints to standard output; a closed pipe is no failure.

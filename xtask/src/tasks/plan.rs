@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use ::stages::select::Selection;
 use ::stages::{Inputs, Plan, Stage};
 
+use manifests::Object;
+
 use super::block_on;
 use crate::args::{Global, Plan as Args};
 use crate::failure::Failure;
@@ -48,13 +50,36 @@ pub(crate) async fn plans<'a>(
     let mut assumed = Vec::new();
     let mut plans = Vec::new();
     for stage in stages {
-        let mut observed =
-            observer.observe(stage, inputs).await.map_err(|failure| failure.in_stage(stage.name))?;
-        observed.assume(&assumed);
-        let plan = observe::planned(stage, inputs, &observed)
-            .map_err(|error| Failure::from(error).in_stage(stage.name))?;
-        assumed.extend(plan.objects().cloned());
-        plans.push((*stage, plan));
+        plans.push((*stage, next(&mut observer, inputs, stage, &mut assumed).await?));
     }
     Ok(plans)
+}
+
+/// The same, where a stage that can't be looked at keeps nothing from being said of the others.
+pub(crate) async fn each<'a>(
+    observer: &mut Observer<'_>,
+    inputs: &Inputs,
+    stages: &[&'a Stage],
+) -> Vec<(&'a Stage, Result<Plan, Failure>)> {
+    let mut assumed = Vec::new();
+    let mut plans = Vec::new();
+    for stage in stages {
+        plans.push((*stage, next(observer, inputs, stage, &mut assumed).await));
+    }
+    plans
+}
+
+async fn next(
+    observer: &mut Observer<'_>,
+    inputs: &Inputs,
+    stage: &Stage,
+    assumed: &mut Vec<Object>,
+) -> Result<Plan, Failure> {
+    let mut observed =
+        observer.observe(stage, inputs).await.map_err(|failure| failure.in_stage(stage.name))?;
+    observed.assume(assumed);
+    let plan = observe::planned(stage, inputs, &observed)
+        .map_err(|error| Failure::from(error).in_stage(stage.name))?;
+    assumed.extend(plan.objects().cloned());
+    Ok(plan)
 }

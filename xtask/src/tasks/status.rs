@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use manifests::ObjectRef;
 use manifests::argocd::names::ARGOPROJ;
 
-use super::{block_on, plan::plans};
+use super::block_on;
+use super::plan::each;
 use crate::access::{self, Address, application_status};
 use crate::args::Global;
 use crate::failure::Failure;
@@ -29,7 +30,22 @@ async fn status(session: &Session) -> Result<(), Failure> {
         return Ok(());
     };
     let inputs = session.inputs(::stages::ALL, Effects::None).await?;
-    for (stage, plan) in plans(session, &inputs, ::stages::ALL).await? {
+    for (stage, plan) in each(&mut observer, &inputs, ::stages::ALL).await {
+        let plan = match plan {
+            Ok(plan) => plan,
+            // Just then the rest is worth knowing.
+            Err(failure) => {
+                let text = match &failure {
+                    Failure::Stage { source, .. } => source.to_string(),
+                    other => other.to_string(),
+                };
+                let why = format!("not looked at: {}", text.lines().next().unwrap_or_default());
+                wrap(&why, &format!("{:16} ", stage.name), &" ".repeat(17))
+                    .iter()
+                    .for_each(|line| report.line(line));
+                continue;
+            }
+        };
         if report.is_json() {
             report.plan_of(stage, &plan);
             continue;
