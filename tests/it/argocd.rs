@@ -77,6 +77,7 @@ fn the_login_and_all_that_can_be_wrong_with_it() {
     let watch = planted.watch_processes();
     the_initial_password_goes_once_another_works(&world);
     locked_out(&world);
+    a_new_password_takes_its_time(&world);
     disabled_and_limited(&world);
     a_password_of_the_future(&world);
     another_root_path(&world);
@@ -132,6 +133,16 @@ fn locked_out(world: &World) {
     world.sandbox.run(ACCESS).exits(4).says("admin is locked out").says("for five minutes");
     assert_eq!(world.argocd.asked().len(), 2, "it is not tried again");
     world.argocd.behaviour().failures = 0;
+}
+
+/// What was stored a moment ago is tried again, and not so often that it locks the user out.
+fn a_new_password_takes_its_time(world: &World) {
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    world.set_secret("argocd-secret", "admin.passwordMtime", &now);
+    world.argocd.behaviour().late = 1;
+    world.sandbox.run(ACCESS).exits(0).says("admin logged in");
+    world.set_secret("argocd-secret", "admin.passwordMtime", "2020-01-01T00:00:00Z");
+    assert_eq!(world.argocd.behaviour().failures, 0);
 }
 
 fn disabled_and_limited(world: &World) {
@@ -241,6 +252,10 @@ fn no_password_goes_where_others_can_read_it(world: &World) {
     let asked = argocd.asked();
     let versions = asked.iter().filter(|request| request.ends_with("/api/version")).count();
     assert_eq!((versions, asked.len()), (2, 4), "one more question, for the other way: {asked:?}");
+    let file = sandbox.path("plain-config");
+    let login = sandbox.run(&["argocd", "login", "--config-file", file.to_str().expect("a path")]);
+    login.exits(0).says("context 0.0.0.0:").says("The address has no TLS");
+    assert!(std::fs::read_to_string(file).expect("it was written").contains("plain-text: true"));
     // With TLS, and a certificate of nobody's.
     let operation = json!([{ "op": "replace", "path": "/spec/listeners/0/protocol", "value": "HTTPS" }]);
     api.patch("tests", &format!("{GATEWAYS}/public"), &operation);
