@@ -5,7 +5,7 @@
 mod tools;
 
 use std::io::{Read as _, Write as _};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 
 use git_credentials::secret::resolve;
 use manifests::config::SecretRef;
@@ -29,8 +29,15 @@ fn child() {
 
 /// Everything that the terminal shows while `typed` is typed at it.
 fn at_terminal(typed: &[u8]) -> String {
+    at_terminal_when("stty -a", |input, _| input.write_all(typed).unwrap())
+}
+
+/// The same where something is done when the question is asked, by the process number of who asks; `behind` runs after
+/// that.
+fn at_terminal_when(behind: &str, act: impl Fn(&mut ChildStdin, &str)) -> String {
     let program = std::env::current_exe().unwrap();
-    let line = format!("{} --exact child --nocapture; stty -a", program.display());
+    let line =
+        format!("sh -c 'echo number=$$=; exec {} --exact child --nocapture'; {behind}", program.display());
     let mut terminal = Command::new("script")
         .args(["-qec", &line, "/dev/null"])
         .env(CHILD, "1")
@@ -48,7 +55,8 @@ fn at_terminal(typed: &[u8]) -> String {
         shown.extend_from_slice(&part[..read]);
         if !asked && String::from_utf8_lossy(&shown).contains(&format!("{QUESTION}: ")) {
             asked = true;
-            input.write_all(typed).unwrap();
+            let shown = String::from_utf8_lossy(&shown);
+            act(&mut input, shown.split('=').nth(1).unwrap());
         }
         if read == 0 {
             break;
@@ -83,6 +91,22 @@ fn the_terminal_is_set_back_when_it_is_interrupted() {
     assert!(!shown.contains("hush") && !shown.contains("got"), "{shown}");
     assert!(at_terminal(b"\x04").contains("was not answered"));
     assert!(at_terminal(b"\r").contains("nothing but blanks"));
+}
+
+#[test]
+fn the_terminal_is_set_back_when_the_program_is_killed() {
+    if !have(&["script", "stty", "kill"]) {
+        return;
+    }
+    // It is set back just after the program's end.
+    let behind =
+        "n=0; until stty -a | grep -q ' echo ' || [ $n = 50 ]; do sleep 0.1; n=$((n+1)); done; stty -a";
+    for signal in ["-TERM", "-HUP", "-KILL"] {
+        let shown = at_terminal_when(behind, |_, number| {
+            assert!(Command::new("kill").args([signal, number]).status().unwrap().success());
+        });
+        assert!(!shown.contains("got"), "{shown}");
+    }
 }
 
 #[test]
