@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use manifests::config::SecretRef;
 use secrecy::SecretString;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Rights of group and others.
 const OTHERS: u32 = 0o077;
@@ -65,7 +65,8 @@ pub enum SecretError {
     },
 }
 
-/// The value of a secret, less one line break at its end.
+/// The value of a secret, less one line break at its end. Of a command that answers as `git credential fill` does, it
+/// is the password.
 pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
     let bytes = match reference {
         SecretRef::Env(name) => {
@@ -84,6 +85,12 @@ pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
         if text.ends_with('\r') {
             text.pop();
         }
+    }
+    if matches!(reference, SecretRef::Command(_))
+        && let Some(password) = of_helper(&text).map(str::to_owned)
+    {
+        text.zeroize();
+        text = password;
     }
     if text.trim().is_empty() {
         return Err(SecretError::Blank(reference.clone()));
@@ -110,6 +117,24 @@ pub fn check_key_file(reference: &SecretRef) -> Result<(), SecretError> {
         true => Err(SecretError::Open { path: path.clone(), mode }),
         false => Ok(()),
     }
+}
+
+/// The password among lines `key=value`, as credential helpers print them; `None` where there is any other line, which
+/// no secret of its own form (a token, a key) is without.
+///
+/// <https://git-scm.com/docs/git-credential#IOFMT>
+fn of_helper(text: &str) -> Option<&str> {
+    let is_key = |key: &str| {
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || b"_[]".contains(&byte))
+    };
+    let mut password = None;
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let (key, value) = line.split_once('=').filter(|(key, _)| is_key(key))?;
+        if key == "password" {
+            password = Some(value);
+        }
+    }
+    password
 }
 
 fn output(words: &[String]) -> Result<Vec<u8>, SecretError> {
@@ -153,6 +178,27 @@ mod tests {
         let error = resolve(&echo(&["sh", "-c", "exit 3 # hush"])).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
         assert!(error.to_string().contains("exit status: 3"), "{error}");
+    }
+
+    #[test]
+    fn of_a_credential_helper_it_is_the_password() {
+        let said = |text: &str| SecretRef::Command(["printf", "%s", text].map(str::to_owned).into());
+        for (text, secret) in [
+            ("protocol=https\nhost=github.com\nusername=bob\npassword=hush=47\n", "hush=47"),
+            ("capability[]=authtype\r\npassword=hush\r\npassword_expiry_utc=17\r\n\r\n", "hush"),
+            // Secrets of their own form.
+            ("aGFsbG8=", "aGFsbG8="),
+            ("username=bob\nhost=x", "username=bob\nhost=x"),
+            ("password=hush\nand more", "password=hush\nand more"),
+        ] {
+            assert_eq!(resolve(&said(text)).unwrap().expose_secret(), secret, "{text}");
+        }
+        let error = resolve(&said("username=bob\npassword=\n")).unwrap_err();
+        assert!(matches!(error, SecretError::Blank(_)), "{error}");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        std::fs::write(&path, "password=hush").unwrap();
+        assert_eq!(resolve(&SecretRef::File(path)).unwrap().expose_secret(), "password=hush");
     }
 
     #[test]

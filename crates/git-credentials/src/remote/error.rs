@@ -317,7 +317,7 @@ pub enum RemoteError {
     },
     /// A branch can't be made, because another one has the name of its folder.
     #[error(
-        "{url}: branch `{branch}` can't be made beside the branch `{other}`\n  rename or delete `{other}`, then run the same command again: git push origin --delete {other}"
+        "{url}: branch `{branch}` can't be made beside the branch `{other}`\n  git keeps branches like files in folders: rename `{other}` at the Git host, then run the same command again"
     )]
     BranchInTheWay {
         /// The repository.
