@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::client::{Client, Reply, collection, is_kind_unknown};
 use crate::error::ClusterError;
+use crate::observe::Found;
 
 /// Requests under way at once: enough to keep an API server busy, too few for its flow control to refuse any.
 const IN_FLIGHT: usize = 64;
@@ -113,9 +114,17 @@ impl Client {
         }
     }
 
-    /// Removes one field, if it is still there.
-    pub async fn remove_field(&self, object: &ObjectRef, pointer: &str) -> Result<(), ClusterError> {
-        let operations = serde_json::json!([{ "op": "remove", "path": pointer }]);
+    /// Removes one field, if it is still there. Where it has to hold `expected` and holds another value by now, it
+    /// stays, and that is [`ClusterError::Changed`].
+    pub async fn remove_field(
+        &self,
+        object: &ObjectRef,
+        pointer: &str,
+        expected: Option<&Value>,
+    ) -> Result<(), ClusterError> {
+        let remove = serde_json::json!({ "op": "remove", "path": pointer });
+        let test = expected.map(|value| serde_json::json!({ "op": "test", "path": pointer, "value": value }));
+        let operations: Value = test.into_iter().chain([remove]).collect();
         let params = PatchParams { field_manager: Some(manifests::MANAGER.into()), ..PatchParams::default() };
         let patch: Patch<Value> = Patch::Json(
             serde_json::from_value(operations).map_err(|source| invalid(object, &source.to_string()))?,
@@ -126,8 +135,17 @@ impl Client {
         let reply = self.send(|| request.clone(), |_, _| false).await?;
         match reply.status {
             status if status.is_success() => Ok(()),
-            // A repeated request finds the field gone, which the server calls unprocessable.
-            StatusCode::UNPROCESSABLE_ENTITY if reply.body.to_string().contains("remove") => Ok(()),
+            StatusCode::UNPROCESSABLE_ENTITY => match self.read(object).await? {
+                // The server doesn't always say which operation failed. A repeated request finds the field gone.
+                Found::Object(live) => match live.get(pointer) {
+                    None => Ok(()),
+                    Some(value) if expected.is_some_and(|expected| expected != value) => {
+                        Err(ClusterError::Changed { object: object.clone() })
+                    }
+                    Some(_) => Err(self.failure("patch", object, &reply)),
+                },
+                Found::Absent | Found::KindUnknown => Ok(()),
+            },
             _ => Err(self.failure("patch", object, &reply)),
         }
     }

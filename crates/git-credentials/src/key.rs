@@ -58,6 +58,16 @@ impl SshKey {
         parts.map(Self::from)
     }
 
+    /// The private key in a text that [`SshKey::parse`] reads, encrypted as it is, and in a form that others read too:
+    /// they forgive less than we do.
+    ///
+    /// # Errors
+    /// What the text is instead, or what is wrong with it, as far as that can be told without a passphrase.
+    pub fn armoured(text: &SecretString) -> Result<SecretString, KeyError> {
+        let mut armoured = form::block(text.expose_secret())?.armoured();
+        Ok(SecretString::from(std::mem::take(&mut *armoured)))
+    }
+
     /// A new ed25519 key, random from the system. The comment is what Git hosts show as its name.
     ///
     /// # Errors

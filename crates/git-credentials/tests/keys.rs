@@ -282,6 +282,8 @@ fn how_a_text_was_copied_does_no_harm() {
             let parsed = SshKey::parse(&secret(&changed), Some(&secret(PHRASE)));
             let parsed = parsed.unwrap_or_else(|error| panic!("{how}: {error}"));
             assert!(parsed.unencrypted().expose_secret() == key.unencrypted().expose_secret(), "{how}");
+            let armoured = SshKey::armoured(&secret(&changed)).unwrap();
+            assert!(armoured.expose_secret() == text, "{how}: what others are given");
         }
     }
 }

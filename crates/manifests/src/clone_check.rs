@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::MANAGER;
-use crate::config::{Config, GitAuth, Transport};
+use crate::config::{Config, GitAuth};
 use crate::object::{Object, ObjectRef};
 
 /// Name of the Job.
@@ -29,7 +29,7 @@ pub fn reference(argocd_namespace: &str) -> ObjectRef {
 /// in the repository. `None` where Argo CD makes the token itself (GitHub App), and for repositories on this machine.
 pub fn job(config: &Config, secret: &str, image: &str, folders: &[String]) -> Option<Object> {
     let git = &config.git;
-    if matches!(git.auth, Some(GitAuth::GithubApp { .. })) || git.transport() == Ok(Transport::File) {
+    if matches!(git.auth, Some(GitAuth::GithubApp { .. })) || !git.is_remote() {
         return None;
     }
     let container = json!({
@@ -125,8 +125,9 @@ fn environment(config: &Config, secret: &str) -> Vec<Value> {
     } else if let (Some(_), Some((host, _))) = (&git.ca_certificate, git.host()) {
         variables.push(plain("GIT_SSL_CAINFO", &format!("{TRUST}/{host}")));
     }
-    if let Some(proxy) = git.repository.as_ref().and_then(|options| options.proxy.as_deref()) {
-        variables.push(plain("HTTPS_PROXY", proxy));
+    let options = git.repository.clone().unwrap_or_default();
+    for (name, value) in [("HTTPS_PROXY", options.proxy), ("NO_PROXY", options.no_proxy)] {
+        variables.extend(value.map(|value| plain(name, &value)));
     }
     variables
 }
@@ -136,7 +137,12 @@ const SCRIPT: &str = r#"set -eu
 printf '#!/bin/sh\ncase "$1" in Username*) printf "%%s\\n" "$GIT_USERNAME";; *) printf "%%s\\n" "$GIT_PASSWORD";; esac\n' > askpass
 chmod 700 askpass
 [ -z "${GIT_USERNAME:-}" ] || export GIT_ASKPASS=/work/askpass
-git clone --quiet --depth 1 ${BRANCH:+--branch "$BRANCH"} -- "$REPOSITORY" clone
+# Over HTTPS git itself waits for ever.
+timeout 60 git clone --quiet --depth 1 ${BRANCH:+--branch "$BRANCH"} -- "$REPOSITORY" clone || {
+    code=$?
+    [ "$code" -ne 124 ] || echo "git clone timed out after 60 seconds" >&2
+    exit "$code"
+}
 for folder in "$@"; do
     [ -n "$(ls -A "clone/$folder" 2>/dev/null)" ] || { echo "folder $folder is missing or empty"; exit 1; }
 done
@@ -145,7 +151,7 @@ done
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Git, SecretRef};
+    use crate::config::{Git, RepositoryOptions, SecretRef};
 
     fn with(auth: Option<GitAuth>, url: &str) -> Config {
         Config { git: Git { url: url.into(), auth, ..Git::default() }, ..Config::default() }
@@ -161,6 +167,43 @@ mod tests {
         assert!(!text.contains("PLANTED"), "{text}");
         assert_eq!(job.get("/spec/ttlSecondsAfterFinished"), Some(&json!(LEFT_BEHIND)));
         assert_eq!(job.get("/spec/template/spec/containers/0/args"), Some(&json!(["dev"])));
+    }
+
+    #[test]
+    fn the_proxy_and_what_goes_around_it_are_passed_on() {
+        let mut config = with(None, "github.com/acme/gitops");
+        config.git.repository = Some(RepositoryOptions {
+            proxy: Some("http://proxy:3128".into()),
+            no_proxy: Some(".acme.com".into()),
+            ..RepositoryOptions::default()
+        });
+        let variables = environment(&config, "s");
+        for variable in [
+            json!({ "name": "HTTPS_PROXY", "value": "http://proxy:3128" }),
+            json!({ "name": "NO_PROXY", "value": ".acme.com" }),
+        ] {
+            assert!(variables.contains(&variable), "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn a_clone_that_never_ends_is_ended_and_said_so() {
+        let dir = std::env::temp_dir().join(format!("clone-check-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        // Stands for one that had to end what it was given.
+        std::fs::write(dir.join("timeout"), "#!/bin/sh\n[ \"$2 $3\" = 'git clone' ] && exit 124\n").unwrap();
+        let path = format!("{}:/usr/bin:/bin", dir.display());
+        let script = format!("chmod 700 timeout\n{SCRIPT}");
+        let output = std::process::Command::new("sh")
+            .args(["-c", &script, "sh"])
+            .current_dir(&dir)
+            .env("PATH", path)
+            .env("REPOSITORY", "/none")
+            .output()
+            .unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), words.trim()), (Some(124), "git clone timed out after 60 seconds"));
     }
 
     #[test]

@@ -154,7 +154,24 @@ pub fn with_token(mut project: Object, token: &ProjectToken) -> Object {
 
 /// When the API server made the object, in seconds since 1970; `None` where it has not yet.
 pub fn created_at(object: &Object) -> Option<i64> {
-    let text = object.text("/metadata/creationTimestamp").strip_suffix('Z')?;
+    seconds(object.text("/metadata/creationTimestamp"))
+}
+
+/// When the API server noted the latest change of a field's value, in seconds since 1970.
+pub fn changed_at(object: &Object) -> Option<i64> {
+    let entries = object.list("/metadata/managedFields").iter();
+    entries.filter_map(|entry| seconds(entry["time"].as_str()?)).max()
+}
+
+/// When the token of this role that is called `id` was issued, as its project knows it.
+pub fn issued_at(project: &Object, role: &str, id: &str) -> Option<i64> {
+    let role = project.list("/spec/roles").iter().find(|other| other["name"] == role)?;
+    let ours = role["jwtTokens"].as_array()?.iter().filter(|token| token["id"] == id);
+    ours.filter_map(|token| token["iat"].as_i64()).max()
+}
+
+fn seconds(time: &str) -> Option<i64> {
+    let text = time.strip_suffix('Z')?;
     let (date, time) = text.split_once('T')?;
     let numbers = |text: &str, by: char| -> Option<[i64; 3]> {
         let numbers: Result<Vec<i64>, _> = text.split(by).map(str::parse).collect();

@@ -5,6 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::argocd::names;
+use crate::repository::{CREDENTIALS_KEY, REPOSITORIES_KEY};
+
 /// Names one object in a cluster. Orders by kind of object first, so that lists of references group well.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,6 +69,28 @@ pub const HIDDEN: &str = "(hidden)";
 
 /// Where `kubectl apply` keeps a copy of the whole object.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Which values under `data` of an object are not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hides {
+    /// None.
+    Nothing,
+    /// All: it is a Secret.
+    All,
+    /// Those under these keys: addresses in them may hold tokens.
+    Keys(&'static [&'static str]),
+}
+
+impl Hides {
+    /// The value under this key is not shown.
+    pub fn key(self, key: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::All => true,
+            Self::Keys(keys) => keys.contains(&key),
+        }
+    }
+}
 
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,16 +166,29 @@ impl Object {
         self
     }
 
-    /// The same object without what must not be shown: the values of a Secret, and the copy of them that `kubectl
-    /// apply` keeps. Any other object is as it was.
+    /// Whose values must not be shown.
+    pub fn hides(&self) -> Hides {
+        match (self.kind(), self.name()) {
+            ("Secret", _) => Hides::All,
+            ("ConfigMap", names::CONFIG) => Hides::Keys(&[REPOSITORIES_KEY, CREDENTIALS_KEY]),
+            _ => Hides::Nothing,
+        }
+    }
+
+    /// The same object without what must not be shown, and without the copy of it that `kubectl apply` keeps. An
+    /// object that hides nothing is as it was.
     pub fn redacted(&self) -> Self {
         let mut object = self.clone();
-        if object.kind() != "Secret" {
+        let hides = object.hides();
+        if hides == Hides::Nothing {
             return object;
         }
         for field in ["/data", "/stringData"] {
             match object.get_mut(field) {
-                Some(Value::Object(data)) => data.values_mut().for_each(|value| *value = HIDDEN.into()),
+                Some(Value::Object(data)) => {
+                    let hidden = data.iter_mut().filter(|(key, _)| hides.key(key));
+                    hidden.for_each(|(_, value)| *value = HIDDEN.into());
+                }
                 Some(Value::Null) | None => {}
                 Some(other) => *other = HIDDEN.into(),
             }
@@ -264,8 +302,19 @@ mod tests {
             Some(&json!("planted")),
             "to the server it goes as it is"
         );
-        let map = fields(&ObjectRef::namespaced("v1", "ConfigMap", "argocd", "argocd-cm"));
+        let map = fields(&ObjectRef::namespaced("v1", "ConfigMap", "argocd", "argocd-rbac-cm"));
         assert_eq!(map.redacted(), map);
+    }
+
+    #[test]
+    fn addresses_of_others_repositories_are_not_shown() {
+        let map = Object::new(&names::config("argocd"))
+            .with("data", json!({"url": "x", "repositories": "planted", "repository.credentials": "planted"}))
+            .with_annotation(LAST_APPLIED, "planted");
+        let shown = format!("{map:?}");
+        assert!(!shown.contains("planted") && shown.contains(HIDDEN), "{shown}");
+        assert_eq!(map.redacted().text("/data/url"), "x");
+        assert_eq!(map.clone().with("data", "planted").redacted().text("/data"), HIDDEN);
     }
 
     #[test]

@@ -54,6 +54,9 @@ fn shown(secret: &FilledSecret) -> String {
             Fill::UnencryptedKey { private_key, passphrase: Some(passphrase) } => {
                 format!("key in {private_key}, opened with {passphrase}")
             }
+            Fill::UnencryptedKey { private_key, passphrase: None } => {
+                format!("key in {private_key}, as parsed")
+            }
             other => format!("{other:?}"),
         };
         text += &format!("  {key} <- {from}\n");
@@ -141,7 +144,7 @@ fn a_github_app() {
     assert_snapshot!(of("v2.0.5"), @"
     Secret/repo-github-com-acme-gitops-2f34707411 in argocd
       app.kubernetes.io/managed-by: gitops-setup
-      githubAppPrivateKey <- key in environment variable APP_KEY
+      githubAppPrivateKey <- key in environment variable APP_KEY, as parsed
     argocd-cm repositories:
     - githubAppEnterpriseBaseUrl: https://ghe.acme.com/api/v3
       githubAppID: 12
@@ -161,7 +164,7 @@ fn a_github_app() {
       githubAppInstallationID = "34"
       type = "git"
       url = "https://github.com/acme/gitops"
-      githubAppPrivateKey <- key in environment variable APP_KEY
+      githubAppPrivateKey <- key in environment variable APP_KEY, as parsed
     "#);
     assert_eq!(of("v3.5.1"), of("v2.6.7"));
 }

@@ -1,9 +1,12 @@
 //! Helm values that are the user's own: merging changes two keys and not one byte more.
+//!
+//! Every run draws the same cases, so that a red one can be repeated.
 
 use insta::assert_snapshot;
 use manifests::seldon::{merge_values, values};
 use manifests::yaml;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 
 fn merged(text: &str) -> String {
@@ -182,7 +185,11 @@ fn untouched(text: &str) -> impl Iterator<Item = &str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::with_cases(400)
+    })]
 
     #[test]
     fn any_file_is_merged_or_refused((text, before) in document()) {

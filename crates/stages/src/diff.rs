@@ -11,7 +11,7 @@ use std::fmt;
 
 use managers::{ListKind, Managers};
 use manifests::Object;
-use manifests::object::HIDDEN;
+use manifests::object::{HIDDEN, Hides};
 use path::Path;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -56,11 +56,10 @@ fn short(value: &Value) -> String {
     }
 }
 
-/// What applying `desired` as `manager` would change in `live`. Values of a Secret are never shown.
+/// What applying `desired` as `manager` would change in `live`. Values that an object hides are never shown.
 pub fn changes(desired: &Object, live: &Object, manager: &str) -> Vec<Change> {
     let managers = Managers::of(live, manager);
-    let mut diff =
-        Diff { managers: &managers, found: Vec::new(), hide: desired.kind() == "Secret", whole: false };
+    let mut diff = Diff { managers: &managers, found: Vec::new(), hides: desired.hides(), whole: false };
     let mut path = Path::default();
     for (field, value) in desired.as_value().as_object().into_iter().flatten() {
         if !matches!(field.as_str(), "apiVersion" | "kind") {
@@ -73,10 +72,17 @@ pub fn changes(desired: &Object, live: &Object, manager: &str) -> Vec<Change> {
     diff.found
 }
 
+/// What `manager` has applied under `data`, and nobody has changed since.
+pub(crate) fn owned_data<'a>(live: &'a Object, manager: &str) -> Vec<(&'a str, &'a Value)> {
+    let fields = Managers::of(live, manager).ours().and_then(|ours| ours.get("f:data")?.as_object());
+    let keys = fields.into_iter().flat_map(Map::keys).filter_map(|key| key.strip_prefix("f:"));
+    keys.filter_map(|key| Some((key, live.get("/data")?.get(key)?))).collect()
+}
+
 struct Diff<'a> {
     managers: &'a Managers<'a>,
     found: Vec<Change>,
-    hide: bool,
+    hides: Hides,
     /// Inside something that the server takes as a whole: what `desired` leaves out goes.
     whole: bool,
 }
@@ -151,7 +157,7 @@ impl Diff<'_> {
 
     /// Whether a comparison inside something that is taken as a whole finds nothing.
     fn within(&self, compare: impl FnOnce(&mut Diff<'_>)) -> bool {
-        let mut inner = Diff { managers: self.managers, found: Vec::new(), hide: self.hide, whole: true };
+        let mut inner = Diff { managers: self.managers, found: Vec::new(), hides: self.hides, whole: true };
         compare(&mut inner);
         inner.found.is_empty()
     }
@@ -202,7 +208,7 @@ impl Diff<'_> {
     }
 
     fn push(&mut self, from: Option<&Value>, to: Option<&Value>, path: &Path) {
-        let hide = self.hide && path.may_be_secret();
+        let hide = path.may_be_secret(self.hides);
         let show = |value: &Value| if hide { Value::from(HIDDEN) } else { value.clone() };
         self.found.push(Change {
             path: path.shown().to_owned(),

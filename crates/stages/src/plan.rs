@@ -1,5 +1,6 @@
 //! What a stage would do, as a value: it is shown, compared and applied, and is the same in all three.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use manifests::argocd::names;
@@ -121,9 +122,22 @@ pub enum Action {
         object: ObjectRef,
         /// JSON pointer (RFC 6901) to the field.
         pointer: String,
+        /// What it must still hold; `None` where it goes whatever it holds.
+        #[serde(skip)]
+        expected: Option<Unseen>,
         /// Why it has to go.
         why: String,
     },
+}
+
+/// A value that may be a secret: it goes to the server, and is not shown.
+#[derive(Clone, PartialEq)]
+pub struct Unseen(pub Value);
+
+impl fmt::Debug for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
 }
 
 impl Action {
@@ -204,6 +218,11 @@ pub struct Apply {
     pub creates: bool,
 }
 
+/// The field manager of a stage that adds fields to another stage's object.
+pub(crate) fn stage_manager(stage: &str) -> String {
+    format!("{}-{stage}", manifests::MANAGER)
+}
+
 fn redacted<S: Serializer>(object: &Object, serializer: S) -> Result<S::Ok, S::Error> {
     object.redacted().serialize(serializer)
 }
@@ -238,7 +257,7 @@ impl Apply {
     /// As the manager of a stage that adds fields to another stage's object. Server-side apply takes away what a
     /// manager leaves out, so two stages can't share one name.
     pub fn by_stage(mut self, stage: &str) -> Self {
-        self.manager = format!("{}-{stage}", manifests::MANAGER);
+        self.manager = stage_manager(stage);
         self
     }
 

@@ -201,3 +201,40 @@ async fn a_failure_stops_later_waves() {
     assert_eq!((object, message.as_str()), (&settings(), "data: no such thing"));
     assert_eq!(server.asked().len(), 1);
 }
+
+/// Asks to remove `/data/a` while the live object is `live`, of a server that refuses the patch.
+async fn removal(live: Option<Value>, expected: Option<&Value>) -> (Result<(), ClusterError>, Vec<Asked>) {
+    let server = Server::start(move |asked| match (asked.method.as_str(), &live) {
+        ("PATCH", _) => Answer::Json(422, failure(422, "Invalid", "an error in our request")),
+        (_, Some(live)) => Answer::Json(200, live.clone()),
+        (_, None) => {
+            let mut body = failure(404, "NotFound", "not found");
+            body["details"] = json!({ "name": "settings", "kind": "configmaps" });
+            Answer::Json(404, body)
+        }
+    });
+    let client = server.client(IMPATIENT).await;
+    let result = soon(client.remove_field(&settings(), "/data/a", expected)).await;
+    (result, server.asked())
+}
+
+#[tokio::test]
+async fn a_field_that_others_changed_is_not_removed() {
+    let holding = |data: Value| {
+        let mut live = crate::support::body(&settings());
+        live["data"] = data;
+        Some(live)
+    };
+    let ours = json!("1");
+    let (result, asked) = removal(holding(json!({ "a": "2" })), Some(&ours)).await;
+    assert!(matches!(result, Err(ClusterError::Changed { object }) if object == settings()));
+    let test = json!({ "op": "test", "path": "/data/a", "value": "1" });
+    assert_eq!(asked[0].body, json!([test, { "op": "remove", "path": "/data/a" }]));
+    for gone in [holding(json!({ "b": "2" })), None] {
+        let (result, _) = removal(gone, Some(&ours)).await;
+        result.unwrap();
+    }
+    let (result, asked) = removal(holding(json!({ "a": "1" })), None).await;
+    assert!(matches!(result, Err(ClusterError::Refused { code: 422, .. })));
+    assert_eq!(asked[0].body, json!([{ "op": "remove", "path": "/data/a" }]));
+}

@@ -5,6 +5,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 use super::KeyError;
+use super::wire::armour;
 
 /// Far above any key that people use; what is larger is a file of another kind.
 const MAX_BYTES: usize = 64 << 10;
@@ -26,6 +27,8 @@ pub(super) struct Block {
 
 /// The header `DEK-Info` of the old encrypted form.
 pub(super) struct Legacy {
+    /// The cipher as the header names it.
+    name: String,
     pub(super) cipher: Option<ssh_cipher::Cipher>,
     pub(super) iv: Vec<u8>,
 }
@@ -39,6 +42,18 @@ const LABELS: &[&str] = &[
     "ENCRYPTED PRIVATE KEY",
     "PRIVATE KEY",
 ];
+
+impl Block {
+    /// The block as the programs that made it write it, still encrypted where it was.
+    pub(super) fn armoured(&self) -> Zeroizing<String> {
+        let width = if self.label == LABELS[0] { 70 } else { 64 };
+        let text = armour(self.label, &self.bytes, width);
+        let Some(Legacy { name, iv, .. }) = &self.legacy else { return text };
+        let iv: String = iv.iter().map(|byte| format!("{byte:02X}")).collect();
+        let headers = format!("-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: {name},{iv}\n\n");
+        Zeroizing::new(text.replacen("-----\n", &headers, 1))
+    }
+}
 
 /// Finds the private key. Line breaks of any kind, none at the end, spaces in front of lines and `\n` written out,
 /// as they come about by copying and in environment variables, do no harm.
@@ -95,7 +110,8 @@ fn headers(body: &str) -> Result<(Option<Legacy>, &str), KeyError> {
 fn dek_info(info: &str) -> Option<Legacy> {
     use ssh_cipher::Cipher;
     let (name, iv) = info.split_once(',')?;
-    let cipher = match name.trim() {
+    let name = name.trim();
+    let cipher = match name {
         "AES-128-CBC" => Some(Cipher::Aes128Cbc),
         "AES-192-CBC" => Some(Cipher::Aes192Cbc),
         "AES-256-CBC" => Some(Cipher::Aes256Cbc),
@@ -104,7 +120,7 @@ fn dek_info(info: &str) -> Option<Legacy> {
     };
     let iv = unhex(iv.trim())?;
     let fits = cipher.and_then(Cipher::key_and_iv_size).is_none_or(|(_, size)| size == iv.len());
-    fits.then_some(Legacy { cipher, iv })
+    fits.then_some(Legacy { name: name.to_owned(), cipher, iv })
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

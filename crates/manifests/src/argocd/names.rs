@@ -10,6 +10,8 @@ pub const SERVER: &str = "argocd-server";
 pub const CMD_PARAMS: &str = "argocd-cmd-params-cm";
 /// Secret with the admin password and webhook secrets.
 pub const SECRET: &str = "argocd-secret";
+/// Key of the key in it that Argo CD signs tokens with.
+pub const SIGNING_KEY: &str = "server.secretkey";
 /// ConfigMap with settings of Argo CD.
 pub const CONFIG: &str = "argocd-cm";
 /// Key of [`known_hosts`] with the text.

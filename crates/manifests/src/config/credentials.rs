@@ -7,19 +7,33 @@ use crate::argocd::version::ArgoVersion;
 
 /// All impossible combinations.
 pub(super) fn clashes(config: &Config) -> Vec<Clash> {
+    let mut clashes: Vec<Clash> = proxy(&config.git).into_iter().collect();
     if config.git.url.is_empty() {
-        return seldon(config, None);
+        clashes.extend(seldon(config, None));
+        return clashes;
     }
     let transport = match config.git.transport() {
         Ok(transport) => transport,
-        Err(bad) => return vec![Clash::new(&["git.url"], format!("`git.url` {bad}"))],
+        Err(bad) => {
+            clashes.push(Clash::new(&["git.url"], format!("`git.url` {bad}")));
+            return clashes;
+        }
     };
-    let mut clashes = auth(config.git.auth.as_ref(), "git.auth", transport);
+    clashes.extend(auth(config.git.auth.as_ref(), "git.auth", transport));
     clashes.extend(release(config));
     clashes.extend(template(&config.git, transport));
     clashes.extend(trust(&config.git, transport));
     clashes.extend(seldon(config, Some(transport)));
     clashes
+}
+
+/// A user or a password in the proxy's address. It is never repeated.
+fn proxy(git: &Git) -> Option<Clash> {
+    // In no other part of a proxy's address is there an `@`, and a password may hold any character.
+    let is_given = git.repository.as_ref()?.proxy.as_ref()?.contains('@');
+    let message = "`git.repository.proxy` holds a user or a password, which would end up in logs and manifests; use a \
+                   proxy that asks for none";
+    is_given.then(|| Clash::new(&["git.repository.proxy"], message))
 }
 
 /// Credentials that don't fit the address.
@@ -152,6 +166,7 @@ fn seldon_form(config: &Config, seldon: &Seldon) -> Option<Clash> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RepositoryOptions;
 
     #[test]
     fn a_prefix_is_compared_with_the_address_that_argo_cd_is_told() {
@@ -167,6 +182,30 @@ mod tests {
         ] {
             let git = git(url, prefix);
             assert_eq!(template(&git, git.transport().unwrap()).is_empty(), fits, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_named_without_a_user() {
+        let of = |proxy: &str, url: &str| {
+            let repository = RepositoryOptions { proxy: Some(proxy.into()), ..RepositoryOptions::default() };
+            let git = Git { url: url.into(), repository: Some(repository), ..Git::default() };
+            clashes(&Config { git, ..Config::default() })
+        };
+        for url in ["", "github.com/acme/gitops", "nonsense"] {
+            for (proxy, refused) in [
+                ("http://proxy.acme.com:3128", false),
+                ("socks5://10.0.0.1", false),
+                ("http://bob:hunter2@proxy.acme.com", true),
+                ("bob:hunter2@proxy.acme.com:3128", true),
+                ("http://bob:hun/ter2@proxy.acme.com", true),
+                ("http://hunter2@proxy.acme.com", true),
+            ] {
+                let found = of(proxy, url);
+                let is_ours = |clash: &&Clash| clash.paths == ["git.repository.proxy"];
+                assert_eq!(found.iter().filter(is_ours).count(), usize::from(refused), "{proxy}");
+                assert!(found.iter().all(|clash| !clash.message.contains("hunter2")), "{proxy}");
+            }
         }
     }
 

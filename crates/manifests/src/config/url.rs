@@ -48,6 +48,11 @@ impl Git {
         host(&self.url)
     }
 
+    /// There is a repository, and it is not one on this machine.
+    pub fn is_remote(&self) -> bool {
+        !self.url.is_empty() && self.transport() != Ok(Transport::File)
+    }
+
     /// How the repository is reached.
     pub fn transport(&self) -> Result<Transport, BadUrl> {
         transport(&self.url)
@@ -180,6 +185,18 @@ mod tests {
             ("http://github.com/acme", None),
         ] {
             assert_eq!(host(url), expected.map(|(name, port)| (name.to_owned(), port)), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_remote() {
+        for (url, expected) in [
+            ("", false),
+            ("file:///srv/gitops.git", false),
+            ("github.com/acme/gitops", true),
+            ("git@a.com:b", true),
+        ] {
+            assert_eq!(Git { url: url.into(), ..Git::default() }.is_remote(), expected, "{url}");
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{credentials_secret, same_address};
-use crate::config::{Config, GitAuth, Transport};
+use crate::config::{Config, GitAuth};
 use crate::yaml;
 
 /// Key of the list of repositories.
@@ -24,7 +24,7 @@ impl Entries {
     /// The entries of the configured repository; none for one on this machine.
     pub fn of(config: &Config) -> Self {
         let git = &config.git;
-        if git.url.is_empty() || git.transport() == Ok(Transport::File) {
+        if !git.is_remote() {
             return Self::default();
         }
         let options = git.repository.clone().unwrap_or_default();

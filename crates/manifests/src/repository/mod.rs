@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use crate::MANAGER;
-use crate::config::{Config, GitAuth, Transport};
+use crate::config::{Config, GitAuth};
 use crate::fill::{Fill, FilledSecret};
 use crate::object::{Object, ObjectRef};
 
@@ -36,7 +36,7 @@ pub fn credentials_secret(config: &Config) -> String {
 /// for a repository on this machine, and none before 2.1 for one that needs no credentials.
 pub fn secrets(config: &Config) -> Vec<FilledSecret> {
     let git = &config.git;
-    if git.url.is_empty() || git.transport() == Ok(Transport::File) {
+    if !git.is_remote() {
         return Vec::new();
     }
     let labelled = config.argocd.version.has_repository_secrets();
@@ -102,7 +102,8 @@ impl Values {
                         self.plain("githubAppEnterpriseBaseUrl", url);
                     }
                 }
-                self.fill("githubAppPrivateKey", Fill::Key(private_key.clone()));
+                let private_key = private_key.clone();
+                self.fill("githubAppPrivateKey", Fill::UnencryptedKey { private_key, passphrase: None });
             }
             GitAuth::Ssh { private_key, passphrase, .. } => {
                 let (private_key, passphrase) = (private_key.clone(), passphrase.clone());

@@ -1,5 +1,6 @@
 //! A place in an object.
 
+use manifests::object::Hides;
 use serde_json::{Map, Value};
 
 /// Where we are, both as people write it and as `managedFields` writes it.
@@ -47,13 +48,21 @@ impl Path {
                 ))
     }
 
-    /// The value here may be a secret, if the object is a Secret.
-    pub(super) fn may_be_secret(&self) -> bool {
+    /// The value here, or a part of it, may be a secret.
+    pub(super) fn may_be_secret(&self, hides: Hides) -> bool {
         let key = |index: usize| self.keys.get(index).map(String::as_str);
-        !matches!(
-            (key(0), key(1)),
-            (Some("f:type" | "f:immutable"), _) | (Some("f:metadata"), Some("f:labels"))
-        )
+        if hides == Hides::Nothing
+            || matches!(
+                (key(0), key(1)),
+                (Some("f:type" | "f:immutable"), _) | (Some("f:metadata"), Some("f:labels"))
+            )
+        {
+            return false;
+        }
+        match (key(0), key(1)) {
+            (Some("f:data"), Some(field)) => hides.key(field.trim_start_matches("f:")),
+            _ => true,
+        }
     }
 
     /// What a set of fields in the form of `managedFields` says of this place.

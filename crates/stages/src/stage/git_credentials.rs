@@ -10,11 +10,13 @@ use manifests::config::Transport;
 use manifests::fill::FilledSecret;
 use manifests::object::LAST_APPLIED;
 use manifests::{Object, ObjectRef, repository, trust};
+use serde_json::Value;
 
 use super::{Check, Stage, install_argocd::require};
+use crate::diff;
 use crate::inputs::Inputs;
 use crate::observed::Observed;
-use crate::plan::{Action, Apply, Plan, PlanError};
+use crate::plan::{Action, Apply, Plan, PlanError, stage_manager};
 
 pub(super) const STAGE: Stage = Stage {
     name: "git-credentials",
@@ -51,9 +53,9 @@ fn secrets(inputs: &Inputs) -> Vec<FilledSecret> {
 fn unneeded(inputs: &Inputs) -> Option<&'static str> {
     let git = &inputs.config.git;
     match git.transport() {
-        _ if git.url.is_empty() => Some("no `git.url` is configured"),
+        _ if git.is_remote() => None,
         Ok(Transport::File) => Some("a local repository needs no credentials"),
-        _ => None,
+        _ => Some("no `git.url` is configured"),
     }
 }
 
@@ -80,6 +82,7 @@ fn push_secret(secret: FilledSecret, observed: &Observed, plan: &mut Plan) {
         plan.actions.push(Action::RemoveField {
             object: reference,
             pointer: format!("/metadata/annotations/{}", LAST_APPLIED.replace('/', "~1")),
+            expected: None,
             why: "it holds a copy of the credentials that outlives them".into(),
         });
     }
@@ -105,7 +108,9 @@ fn certificates(inputs: &Inputs, observed: &Observed, plan: &mut Plan) {
     let live = observed.object(&names::tls_certificates(inputs.argocd_namespace()));
     let before = live.map_or("", |live| live.text(&format!("/data/{host}")));
     let merged = trust::merge_certificates(before, ours);
-    let desired = trust::certificates_object(inputs.argocd_namespace(), &host, &merged);
+    let mut desired = trust::certificates_object(inputs.argocd_namespace(), &host, &merged);
+    // Those of a host that the repository was on before: others may be there still.
+    carry_along(&mut desired, live);
     plan.push_apply(shared(desired, live), observed);
 }
 
@@ -113,4 +118,13 @@ fn certificates(inputs: &Inputs, observed: &Observed, plan: &mut Plan) {
 /// meanwhile.
 fn shared(desired: Object, live: Option<&Object>) -> Apply {
     Apply::new(desired).by_stage(STAGE.name).forced().if_unchanged(live)
+}
+
+/// Adds what this stage has put under `data` before and has no opinion of now: left out, it would go, with all that
+/// others have added to it.
+fn carry_along(desired: &mut Object, live: Option<&Object>) {
+    let (Some(live), Some(Value::Object(data))) = (live, desired.get_mut("/data")) else { return };
+    for (key, value) in diff::owned_data(live, &stage_manager(STAGE.name)) {
+        data.entry(key).or_insert_with(|| value.clone());
+    }
 }

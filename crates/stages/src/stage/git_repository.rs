@@ -1,6 +1,7 @@
 //! The GitOps repository: a folder for every environment.
 
 use manifests::config::Transport;
+use manifests::environment;
 
 use super::{Fact, Stage, no_checks, no_objects, no_secrets, nothing_read};
 use crate::inputs::Inputs;
@@ -21,7 +22,7 @@ pub(super) const STAGE: Stage = Stage {
 
 fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     let url = inputs.config.git.repo_url();
-    let folders = folders(inputs);
+    let folders = environment::folders(&inputs.config);
     if folders.is_empty() {
         return Ok(Plan::skipped("no environment is configured"));
     }
@@ -71,27 +72,8 @@ fn check_remote(inputs: &Inputs, seen: &RepositoryState, folders: &[String]) -> 
         return lacks(what, "put a README.md there");
     }
     let mut plan = Plan { unchanged: 1, ..Plan::default() };
-    match (&inputs.config.seldon, seen.writable) {
-        (Some(seldon), Some(false)) => {
-            let path = if seldon.auth.is_some() { "seldon.auth" } else { "git.auth" };
-            return Err(PlanError::precondition(
-                format!(
-                    "{url} can't be written to with `{path}`, and Seldon Enterprise Platform pushes to it"
-                ),
-                "give these credentials the right to push, or others that have it in `seldon.auth`",
-            ));
-        }
-        (Some(_), None) => {
-            plan.not_verified.push(format!("whether Seldon Enterprise Platform may push to {url}"));
-        }
-        _ => {}
+    if inputs.config.seldon.is_some() && seen.writable.is_none() {
+        plan.not_verified.push(format!("whether Seldon Enterprise Platform may push to {url}"));
     }
     Ok(plan)
-}
-
-/// Folders that the environments need, one each, named like their namespaces.
-fn folders(inputs: &Inputs) -> Vec<String> {
-    let config = &inputs.config;
-    let logging = config.logging.iter().map(|logging| logging.namespace.clone());
-    config.environments.iter().map(|environment| environment.namespace.clone()).chain(logging).collect()
 }

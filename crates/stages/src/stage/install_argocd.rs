@@ -8,7 +8,7 @@ use super::{Check, Fact, Stage, no_secrets};
 use crate::diff::{self, Change};
 use crate::inputs::Inputs;
 use crate::observed::{KubernetesVersion, Observed};
-use crate::plan::{Action, Apply, Plan, PlanError};
+use crate::plan::{Action, Apply, Plan, PlanError, Unseen};
 
 pub(super) const STAGE: Stage = Stage {
     name: "install-argocd",
@@ -179,6 +179,8 @@ fn leftover_command(desired: &Object, observed: &Observed) -> Option<Action> {
     }
     Some(Action::RemoveField {
         object: desired.reference(),
+        // By now another container may stand there.
+        expected: live.get(&pointer).cloned().map(Unseen),
         pointer,
         why: "a command patched in by hand would start the server with flags it no longer has".into(),
     })

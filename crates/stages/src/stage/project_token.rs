@@ -1,6 +1,7 @@
 //! A token with which Seldon Enterprise Platform talks to Argo CD, of a role of one project.
 //!
-//! Nothing in it is left to chance or to the clock, so that running again makes the same token.
+//! Nothing in it is left to chance or to this machine's clock, so that running again makes the same token. One that
+//! was revoked is not made again.
 
 use manifests::argocd::names::{self, ARGOPROJ};
 use manifests::config::{Environment, Variant};
@@ -14,8 +15,10 @@ use crate::inputs::Inputs;
 use crate::observed::Observed;
 use crate::plan::{Action, Apply, Plan, PlanError};
 
-/// Key of Argo CD's signing key. Its server makes one when it starts for the first time.
-const SIGNING_KEY: &str = "/data/server.secretkey";
+/// Where Argo CD's signing key is. Its server makes one when it starts for the first time.
+fn signing_key() -> String {
+    format!("/data/{}", names::SIGNING_KEY)
+}
 
 pub(super) const STAGE: Stage = Stage {
     name: "project-token",
@@ -45,20 +48,38 @@ fn reads(inputs: &Inputs) -> Vec<ObjectRef> {
         seldon::namespace(namespace).reference(),
         project_reference(inputs, project),
         names::secret(inputs.argocd_namespace()),
-        ObjectRef::namespaced("v1", "Secret", namespace, seldon::TOKEN_SECRET),
+        token_reference(namespace),
     ]
+}
+
+/// When the token was issued: that is all that tells it from another one.
+fn issued_at(inputs: &Inputs, observed: &Observed) -> Option<i64> {
+    let (namespace, project) = configured(inputs)?;
+    let project = observed.object(&project_reference(inputs, project))?;
+    let created = environment::created_at(project)?;
+    let known = environment::issued_at(project, PROJECT_ROLE, MANAGER);
+    known.or_else(|| match observed.object(&token_reference(namespace)) {
+        None => Some(created),
+        // Somebody took it out of the project: whoever has the old one must not be let in again. Taking it out is
+        // what changed the project last.
+        Some(_) => Some(environment::changed_at(project).unwrap_or_default().max(created + 1)),
+    })
+}
+
+fn token_reference(namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced("v1", "Secret", namespace, seldon::TOKEN_SECRET)
 }
 
 /// The token; `None` as long as something is missing that it is made from.
 fn token(inputs: &Inputs, observed: &Observed) -> Option<ProjectToken> {
     let (_, project) = configured(inputs)?;
     let signed_by = names::secret(inputs.argocd_namespace());
-    observed.object(&signed_by)?.get(SIGNING_KEY)?;
+    observed.object(&signed_by)?.get(&signing_key())?;
     Some(ProjectToken {
         project: project.to_owned(),
         role: PROJECT_ROLE.to_owned(),
         id: MANAGER.to_owned(),
-        issued_at: environment::created_at(observed.object(&project_reference(inputs, project))?)?,
+        issued_at: issued_at(inputs, observed)?,
         signed_by,
     })
 }
@@ -94,8 +115,10 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     let Some(token) = token(inputs, observed) else {
         let why = "Argo CD's server makes the key to sign with when it first starts".to_owned();
         match observed.nodes.real {
-            0 => plan.not_verified.push(format!("no token: {signing} has no `server.secretkey`; {why}")),
-            _ => plan.actions.push(Action::WaitFor { object: signing, pointer: SIGNING_KEY.into(), why }),
+            0 => {
+                plan.not_verified.push(format!("no token: {signing} has no `{}`; {why}", names::SIGNING_KEY))
+            }
+            _ => plan.actions.push(Action::WaitFor { object: signing, pointer: signing_key(), why }),
         }
         return Ok(plan);
     };

@@ -121,6 +121,23 @@ fn certificates_are_for_the_host_whatever_its_port() {
 }
 
 #[test]
+fn certificates_of_the_host_before_stay() {
+    let inputs = configured(|config| config.git.url = "https://new.acme.com/acme/gitops".into());
+    let inputs = Inputs { ca_certificate: Some(PEM.into()), ..inputs };
+    let reference = names::tls_certificates("argocd");
+    let live = map(&reference, json!({"old.acme.com": PEM, "other.com": PEM}));
+    let entry = json!({
+        "manager": "gitops-setup-git-credentials",
+        "operation": "Apply",
+        "fieldsV1": {"f:data": {"f:old.acme.com": {}}},
+    });
+    let live = set(live, "/metadata", "managedFields", json!([entry]));
+    let plan = planned(&inputs, &with(installed(&inputs), live));
+    let data = applied(&plan, &reference.name).object.get("/data").cloned();
+    assert_eq!(data, Some(json!({"new.acme.com": PEM, "old.acme.com": PEM})));
+}
+
+#[test]
 fn a_local_repository_or_none_needs_no_credentials() {
     for (url, why) in [
         ("file:///srv/gitops.git", "a local repository needs no credentials"),

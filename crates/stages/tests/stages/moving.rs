@@ -5,7 +5,7 @@ use manifests::argocd::names;
 use manifests::config::Config;
 use manifests::{Object, ObjectRef, repository, yaml};
 use serde_json::{Value, json};
-use stages::plan::{Action, Precondition};
+use stages::plan::{Action, Precondition, Unseen};
 use stages::{Apply, Inputs, Observed, Plan, PlanError};
 
 use super::credentials::configured;
@@ -32,8 +32,33 @@ fn holding(data: Value) -> Observed {
     with(running(KUBERNETES_1_36), set(live, "/metadata", "resourceVersion", json!("7")))
 }
 
+/// The plan, which must not show the address that holds somebody's token.
 fn planned(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
-    plan("git-credentials", inputs, observed)
+    let plan = plan("git-credentials", inputs, observed)?;
+    let changes: Vec<String> = plan
+        .actions
+        .iter()
+        .flat_map(|action| match action {
+            Action::Apply(apply) => apply.changes.iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    let shown = format!("{plan:?}{}{changes:?}", serde_json::to_string(&plan).expect("JSON"));
+    assert!(!shown.contains("planted"), "{shown}");
+    Ok(plan)
+}
+
+/// The same state, where this stage has applied these keys.
+fn owned(observed: Observed, keys: &[&str]) -> Observed {
+    let fields: serde_json::Map<String, Value> =
+        keys.iter().map(|key| (format!("f:{key}"), json!({}))).collect();
+    let entry = json!({
+        "manager": "gitops-setup-git-credentials",
+        "operation": "Apply",
+        "fieldsV1": { "f:data": fields },
+    });
+    let live = observed.object(&reference()).expect("it is there").clone();
+    with(observed, set(live, "/metadata", "managedFields", json!([entry])))
 }
 
 fn map(plan: &Plan) -> Option<&Apply> {
@@ -125,7 +150,9 @@ fn since_2_1_the_entry_goes_and_the_secret_is_labelled() {
         let move_out = planned(&new, &state).unwrap();
         let name = repository::repository_secret(&new.config);
         let removal = move_out.actions.iter().find_map(|action| match action {
-            Action::RemoveField { object, pointer, why } => Some((object, pointer.as_str(), why.as_str())),
+            Action::RemoveField { object, pointer, why, .. } => {
+                Some((object, pointer.as_str(), why.as_str()))
+            }
             _ => None,
         });
         let why = "https://github.com/acme/gitops is registered by a Secret now";
@@ -155,4 +182,33 @@ fn others_entries_stay_and_argo_cd_3_is_said_not_to_read_them() {
     Argo CD v3.5.1 doesn't read `repositories` in ConfigMap/argocd-cm in argocd; what is only there needs a Secret: git.other.com/repo
     Argo CD v3.5.1 doesn't read `repository.credentials` in ConfigMap/argocd-cm in argocd; what is only there needs a Secret: https://git.other.com
     ");
+}
+
+#[test]
+fn what_this_stage_owns_goes_along_with_what_it_shortens() {
+    let ours = "- url: https://github.com/acme/gitops\n";
+    let data = json!({"repositories": format!("{ours}{OTHERS}"), "repository.credentials": OTHERS});
+    let both = owned(holding(data.clone()), &["repositories", "repository.credentials"]);
+    let inputs = of("v2.6.7", |_| {});
+    let shortened = planned(&inputs, &both).unwrap();
+    assert_eq!(map(&shortened).unwrap().object.text("/data/repository.credentials"), OTHERS);
+    let of_others = planned(&inputs, &owned(holding(data), &["repositories"])).unwrap();
+    assert_eq!(map(&of_others).unwrap().object.get("/data/repository.credentials"), None, "not ours");
+    // What goes whole does not come back with the other.
+    let template = json!({"repositories": ours, "repository.credentials": format!("- url: https://github.com/acme\n{OTHERS}")});
+    let both = owned(holding(template), &["repositories", "repository.credentials"]);
+    let apply = map(&planned(&templated("v2.6.7"), &both).unwrap()).unwrap().object.clone();
+    assert_eq!(apply.get("/data/repositories"), None);
+    assert!(apply.get("/data/repository.credentials").is_some());
+}
+
+#[test]
+fn a_list_goes_only_as_it_was_read() {
+    let ours = "- url: https://github.com/acme/gitops\n";
+    let plan = planned(&of("v2.6.7", |_| {}), &holding(json!({ "repositories": ours }))).unwrap();
+    let expected = plan.actions.iter().find_map(|action| match action {
+        Action::RemoveField { expected, .. } => expected.clone(),
+        _ => None,
+    });
+    assert_eq!(expected, Some(Unseen(json!(ours))));
 }

@@ -89,6 +89,71 @@ fn the_same_token_again_is_no_change_for_any_stage() {
     }
 }
 
+fn tokens(plan: &Plan) -> serde_json::Value {
+    applies(plan)[0].object.get("/spec/roles/0/jwtTokens").cloned().expect("tokens")
+}
+
+/// Set up, and then somebody has taken the token out of the project.
+fn revoked(inputs: &Inputs) -> Observed {
+    let mut observed = alive(inputs, true);
+    let first = planned(inputs, &observed);
+    observed.assume(&first.objects().cloned().collect::<Vec<_>>());
+    let live = settled(inputs, observed.clone()).object(&project()).expect("it is there").clone();
+    let live = set(live, "/spec/roles/0", "jwtTokens", json!([]));
+    let entry = |manager: &str, time: &str| json!({"manager": manager, "operation": "Update", "time": time});
+    let managers = [
+        entry("gitops-setup", "2026-11-21T09:30:00Z"),
+        entry("argocd-server", "2026-11-21T10:00:00Z"),
+        entry("kubectl", "2026-11-21T09:45:00Z"),
+    ];
+    with(settled(inputs, observed), set(live, "/metadata", "managedFields", json!(managers)))
+}
+
+#[test]
+fn a_token_that_was_revoked_does_not_come_back() {
+    let inputs = seldon();
+    let mut observed = revoked(&inputs);
+    observed.stored.clear();
+    let again = planned(&inputs, &observed);
+    let taken_out_at = 1_795_255_200;
+    assert_eq!(tokens(&again), json!([{"iat": taken_out_at, "id": "gitops-setup"}]));
+    let [_, secret] = applies(&again).try_into().expect("two objects");
+    let Fill::ProjectToken(token) = &secret.fill[0].1 else { panic!("{secret:?}") };
+    assert_eq!(token.issued_at, taken_out_at);
+    // The server notes our own change later, and that is no reason for yet another token.
+    observed.assume(&again.objects().cloned().collect::<Vec<_>>());
+    let live = observed.object(&project()).expect("it is there").clone();
+    let later = json!([{"manager": "gitops-setup", "operation": "Update", "time": "2026-11-21T11:00:00Z"}]);
+    let observed = settled(&inputs, with(observed, set(live, "/metadata", "managedFields", later)));
+    assert_eq!(planned(&inputs, &observed).actions, []);
+}
+
+#[test]
+fn without_any_time_the_new_token_is_still_another_one() {
+    let inputs = seldon();
+    let observed = revoked(&inputs);
+    let live = observed.object(&project()).expect("it is there").clone();
+    let live = set(live, "/metadata", "managedFields", json!([]));
+    let plan = planned(&inputs, &with(observed, live));
+    assert_eq!(tokens(&plan), json!([{"iat": 1_795_253_395, "id": "gitops-setup"}]));
+}
+
+#[test]
+fn a_token_that_the_project_knows_keeps_its_time() {
+    let inputs = seldon();
+    let observed = alive(&inputs, true);
+    let live = observed.object(&project()).expect("it is there").clone();
+    let known = json!([{"iat": 1_795_260_000, "id": "gitops-setup"}]);
+    let observed = with(observed, set(live, "/spec/roles/0", "jwtTokens", known));
+    let plan = planned(&inputs, &observed);
+    let fills = plan.actions.iter().find_map(|action| match action {
+        Action::Apply(apply) => apply.fill.first().map(|(_, fill)| fill.clone()),
+        _ => None,
+    });
+    let Some(Fill::ProjectToken(token)) = fills else { panic!("{plan:?}") };
+    assert_eq!(token.issued_at, 1_795_260_000);
+}
+
 #[test]
 fn tokens_of_others_stay() {
     let inputs = seldon();

@@ -5,10 +5,10 @@ use manifests::repository::{self, CREDENTIALS_KEY, Entries, NotAList, REPOSITORI
 use manifests::{Object, ObjectRef};
 use serde_json::{Map, Value};
 
-use super::shared;
+use super::{carry_along, shared};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
-use crate::plan::{Action, Plan, PlanError};
+use crate::plan::{Action, Plan, PlanError, Unseen};
 
 /// The entries that are configured, where the release reads them; their removal, where it has Secrets for them.
 pub(super) fn plan(inputs: &Inputs, observed: &Observed, plan: &mut Plan) -> Result<(), PlanError> {
@@ -65,7 +65,7 @@ fn put_in(inputs: &Inputs, live: &Object, observed: &Observed, plan: &mut Plan) 
 
 fn take_out(inputs: &Inputs, live: &Object, observed: &Observed, plan: &mut Plan) -> Result<(), Unreadable> {
     let git = &inputs.config.git;
-    let mut shorter = Map::new();
+    let (mut shorter, mut gone) = (Map::new(), Vec::new());
     for (key, address) in
         [(REPOSITORIES_KEY, Some(git.repo_url())), (CREDENTIALS_KEY, git.credential_template.clone())]
     {
@@ -73,15 +73,24 @@ fn take_out(inputs: &Inputs, live: &Object, observed: &Observed, plan: &mut Plan
         match repository::without(text(live, key), &address).map_err(|error| (key, error))? {
             Rest::All => {}
             Rest::Some(text) => drop(shorter.insert(key.into(), text.into())),
-            Rest::None => plan.actions.push(Action::RemoveField {
-                object: live.reference(),
-                pointer: format!("/data/{key}"),
-                why: format!("{address} is registered by a Secret now"),
-            }),
+            Rest::None => {
+                gone.push(key);
+                plan.actions.push(Action::RemoveField {
+                    object: live.reference(),
+                    pointer: format!("/data/{key}"),
+                    // An entry that somebody adds meanwhile must not go with ours.
+                    expected: live.get(&format!("/data/{key}")).cloned().map(Unseen),
+                    why: format!("{address} is registered by a Secret now"),
+                });
+            }
         }
     }
     if !shorter.is_empty() {
-        let desired = Object::new(&live.reference()).with("data", Value::Object(shorter));
+        let mut desired = Object::new(&live.reference()).with("data", Value::Object(shorter));
+        carry_along(&mut desired, Some(live));
+        if let Some(Value::Object(data)) = desired.get_mut("/data") {
+            data.retain(|key, _| !gone.contains(&key.as_str()));
+        }
         plan.push_apply(shared(desired, Some(live)), observed);
     }
     Ok(())
