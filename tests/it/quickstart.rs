@@ -14,7 +14,7 @@ use crate::PROGRAM;
 
 static SHARED: Shared = Shared::new();
 
-const STAGES: [&str; 14] = [
+const STAGES: [&str; 15] = [
     "cluster",
     "install-argocd",
     "admin-password",
@@ -28,6 +28,7 @@ const STAGES: [&str; 14] = [
     "logging",
     "project-token",
     "seldon-values",
+    "webhooks",
     "verify",
 ];
 
