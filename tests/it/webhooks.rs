@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use support::{Endpoint, GitHost, Hold, Planted, Sandbox, Shared, Turn, set_status, with_a_real_node};
+use support::{Endpoint, Form, GitHost, Hold, Planted, Sandbox, Shared, Turn, set_status, with_a_real_node};
 
 use crate::PROGRAM;
 
@@ -130,6 +130,53 @@ fn webhooks_are_put_in_place_once() {
     planted.is_not_in("the annotations", annotations.as_bytes());
     changes_nothing(&sandbox, &host);
     sandbox.run(&setup[..3]).exits(0).says("Nothing changed");
+}
+
+/// Bitbucket Cloud makes what its events are known by, and Argo CD knows those of Azure DevOps by user and password.
+#[test]
+fn hosts_of_other_kinds_know_events_by_something_else() {
+    let Some((sandbox, _)) = cluster(&json!({})) else { return };
+    for (form, url) in [
+        (Form::Bitbucket, "https://bitbucket.org/acme/gitops"),
+        (Form::Azure, "https://dev.azure.com/org/acme/_git/gitops"),
+    ] {
+        let host = GitHost::of(form, TOKEN);
+        let known = || match form {
+            Form::Bitbucket => stored(&sandbox, "webhook.bitbucket.uuid").map(|uuid| (String::new(), uuid)),
+            _ => stored(&sandbox, "webhook.azuredevops.username")
+                .zip(stored(&sandbox, "webhook.azuredevops.password")),
+        };
+        let at_host = || match &host.hooks()[..] {
+            [hook] if form == Form::Bitbucket => {
+                let uuid = hook["uuid"].as_str().expect("a UUID").trim_matches(['{', '}']);
+                (String::new(), uuid.to_owned())
+            }
+            [hook] => {
+                let text = |key: &str| hook["consumerInputs"][key].as_str().expect("text").to_owned();
+                (text("basicAuthUsername"), text("basicAuthPassword"))
+            }
+            other => panic!("one webhook: {other:?}"),
+        };
+        config(&sandbox, &host, &json!({}));
+        let set = ["--set", &format!("git.url={url}")];
+        let run = |words: &[&str]| sandbox.run(&[words, &set[..]].concat());
+        run(&["stage", "webhooks"]).exits(0).says("1 created");
+        let first = known().expect("it is stored");
+        assert_eq!(first, at_host());
+        run(&["stage", "webhooks"]).exits(0).says("Nothing changed");
+        let rotate = run(&["webhooks", "rotate"]);
+        rotate.exits(0);
+        let second = known().expect("it is stored");
+        assert_eq!(second, at_host());
+        assert_ne!(second, first);
+        let list = run(&["webhooks", "list"]);
+        list.exits(0).says("as configured");
+        for outcome in [rotate, list] {
+            Planted::new([first.1.as_str(), &second.1]).is_not_in("the output", outcome.output().as_bytes());
+        }
+        run(&["webhooks", "remove"]).exits(0).says("1 webhook removed");
+        assert_eq!((known(), host.hooks().len()), (None, 0));
+    }
 }
 
 #[test]

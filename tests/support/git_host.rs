@@ -1,5 +1,8 @@
-//! A double of a Git host's webhooks, after GitHub's published API
-//! (<https://docs.github.com/en/rest/repos/webhooks>), and of an endpoint that is told of pushes.
+//! A double of a Git host's webhooks, after the published APIs of GitHub
+//! (<https://docs.github.com/en/rest/repos/webhooks>), Bitbucket Cloud
+//! (<https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/>) and Azure DevOps
+//! (<https://learn.microsoft.com/en-us/rest/api/azure/devops/hooks/subscriptions>), and of an endpoint that is told of
+//! pushes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -30,6 +33,49 @@ pub enum Hold {
     After,
 }
 
+/// Whose API it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// GitHub's.
+    GitHub,
+    /// Bitbucket Cloud's.
+    Bitbucket,
+    /// Azure DevOps', for the repository `gitops` of the project `acme`.
+    Azure,
+}
+
+impl Form {
+    fn path(self) -> &'static str {
+        match self {
+            Self::GitHub => "/repos/acme/gitops/hooks",
+            Self::Bitbucket => "/repositories/acme/gitops/hooks",
+            Self::Azure => "/_apis/hooks/subscriptions",
+        }
+    }
+
+    /// Where the number of a hook is.
+    fn id(self) -> &'static str {
+        if self == Self::Bitbucket { "uuid" } else { "id" }
+    }
+
+    fn list(self, hooks: Vec<Value>) -> Value {
+        match self {
+            Self::GitHub => hooks.into(),
+            Self::Bitbucket => json!({ "values": hooks }),
+            Self::Azure => json!({ "count": hooks.len(), "value": hooks }),
+        }
+    }
+
+    /// Where the secret is.
+    fn secret(self) -> &'static str {
+        match self {
+            Self::GitHub => "/config/secret",
+            Self::Bitbucket => "/secret",
+            Self::Azure => "/consumerInputs/basicAuthPassword",
+        }
+    }
+}
+
 /// The Git host, with the repository `acme/gitops`. Runs as long as the tests.
 #[derive(Debug)]
 pub struct GitHost {
@@ -40,6 +86,7 @@ pub struct GitHost {
 
 #[derive(Debug)]
 struct State {
+    form: Form,
     hooks: Vec<Value>,
     last: u64,
     asked: Vec<Asked>,
@@ -47,12 +94,16 @@ struct State {
     token: String,
 }
 
-const PATH: &str = "/repos/acme/gitops/hooks";
-
 impl GitHost {
     /// Starts it; it accepts this token.
     pub fn start(token: &str) -> Self {
+        Self::of(Form::GitHub, token)
+    }
+
+    /// Starts it with another's API.
+    pub fn of(form: Form, token: &str) -> Self {
         let state = State {
+            form,
             hooks: Vec::new(),
             last: 40,
             asked: Vec::new(),
@@ -141,24 +192,27 @@ impl State {
     fn done(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
         let missing = (404, json!({ "message": "Not Found" }).to_string());
         let body: Value = serde_json::from_str(body).unwrap_or_default();
-        let Some(rest) = path.strip_prefix(PATH) else { return missing };
-        let id = rest.trim_start_matches('/');
-        match (method, id) {
-            ("GET", "") => (200, Value::from(self.hooks.iter().map(shown).collect::<Vec<_>>()).to_string()),
+        let form = self.form;
+        let shown = |hook: &Value| shown(hook, form);
+        if form == Form::Azure && path == "/acme/_apis/git/repositories/gitops" {
+            return (200, json!({ "id": "r1", "name": "gitops", "project": { "id": "p1" } }).to_string());
+        }
+        let Some(rest) = path.strip_prefix(form.path()) else { return missing };
+        let id = rest.trim_start_matches('/').replace("%7B", "{").replace("%7D", "}");
+        match (method, id.as_str()) {
+            ("GET", "") => (200, form.list(self.hooks.iter().map(shown).collect()).to_string()),
             ("POST", "") => (201, shown(&self.create(&body)).to_string()),
             (method, id) => {
-                let Some(at) = self.hooks.iter().position(|hook| hook["id"].as_u64() == id.parse().ok())
-                else {
-                    return missing;
+                let number = |hook: &Value| {
+                    hook[form.id()].as_str().map_or(hook[form.id()].to_string(), str::to_owned)
                 };
+                let Some(at) = self.hooks.iter().position(|hook| number(hook) == id) else { return missing };
                 if method == "DELETE" {
                     self.hooks.remove(at);
                     return (204, String::new());
                 }
-                for key in ["events", "active", "config"] {
-                    if let Some(value) = body.get(key) {
-                        self.hooks[at][key] = value.clone();
-                    }
+                for (key, value) in body.as_object().into_iter().flatten() {
+                    self.hooks[at][key] = value.clone();
                 }
                 (200, shown(&self.hooks[at]).to_string())
             }
@@ -167,20 +221,22 @@ impl State {
 
     fn create(&mut self, body: &Value) -> Value {
         self.last += 1;
-        let hook = json!({
-            "id": self.last, "name": "web", "type": "Repository", "active": body["active"],
-            "events": body["events"], "config": body["config"],
-        });
+        let mut hook = body.clone();
+        hook[self.form.id()] = match self.form {
+            Form::GitHub => json!(self.last),
+            Form::Bitbucket => json!(format!("{{0e5cbb6c-0000-4000-8000-0000000000{}}}", self.last)),
+            Form::Azure => json!(format!("5cf7bd0c-0000-4000-8000-0000000000{}", self.last)),
+        };
         self.hooks.push(hook.clone());
         hook
     }
 }
 
 /// As the host shows it: its secret as asterisks.
-fn shown(hook: &Value) -> Value {
+fn shown(hook: &Value, form: Form) -> Value {
     let mut hook = hook.clone();
-    if hook["config"].get("secret").is_some() {
-        hook["config"]["secret"] = json!("********");
+    if let Some(secret) = hook.pointer_mut(form.secret()) {
+        *secret = json!("********");
     }
     hook
 }

@@ -30,7 +30,7 @@ pub use api::{Api, Refusal};
 pub use argocd::{ArgoCd, Behaviour};
 pub use audit::{Audit, Write};
 pub use docker::docker_at_hand;
-pub use git_host::{Asked, Endpoint, GitHost, Hold};
+pub use git_host::{Asked, Endpoint, Form, GitHost, Hold};
 pub use git_server::{Access, Contents, GitServer, Login};
 pub use keys::encrypted_key;
 pub use kubelet::{Kubelet, PodPort};

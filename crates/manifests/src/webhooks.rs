@@ -1,7 +1,7 @@
 //! Webhooks that tell Argo CD and Seldon Enterprise Platform of a push: where they lead, what they are known by, and
 //! which of that the Git host was given.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use serde::Serialize;
 use serde_json::{Value, json};
