@@ -66,7 +66,9 @@ async fn status(session: &Session) -> Result<(), Failure> {
         Address::PortForward { url, .. } => {
             report.line(&format!("Argo CD: {url} after: {}", access::PORT_FORWARD));
         }
-        Address::NotVerified(why) => report.line(&format!("Argo CD: no address: {why}")),
+        Address::NotVerified(why) => {
+            wrap(&why, "Argo CD: no address: ", "  ").iter().for_each(|line| report.line(line));
+        }
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::plan::{Action, Apply, Plan, PlanError, stage_manager};
 
 pub(super) const STAGE: Stage = Stage {
     name: "git-credentials",
-    summary: "credentials and host keys of the repository, for Argo CD and Seldon",
+    summary: "credentials and host keys of the repository, on both sides",
     needs: &["install-argocd", "git-repository"],
     reads,
     plan,

@@ -7,7 +7,7 @@ use crate::plan::{Action, Plan, PlanError};
 
 pub(super) const STAGE: Stage = Stage {
     name: "seldon-values",
-    summary: "the section gitops in the Helm values of Seldon Enterprise Platform",
+    summary: "the section gitops in the Helm values of Seldon",
     needs: &["git-credentials"],
     reads: nothing_read,
     plan,
