@@ -75,7 +75,7 @@ impl SshKey {
     pub fn generate(comment: &str) -> Result<Self, KeyError> {
         let mut seed = Zeroizing::new([0; 32]);
         SystemRandom::new().fill(&mut *seed).map_err(|_| KeyError::NoRandom)?;
-        openssh::ed25519(&*seed, &one_line(comment)).map(Self::from)
+        openssh::ed25519(&*seed, &unbroken(comment)).map(Self::from)
     }
 
     /// The private key without passphrase, in a form that OpenSSH and Go's `x/crypto/ssh` (Argo CD) read. The same key
@@ -111,7 +111,7 @@ impl fmt::Debug for SshKey {
 impl From<Parts> for SshKey {
     fn from(mut parts: Parts) -> Self {
         let public = parts.public.as_ref().map(|blob| {
-            let line = format!("{} {} {}", parts.algorithm, STANDARD.encode(blob), one_line(&parts.comment));
+            let line = format!("{} {} {}", parts.algorithm, STANDARD.encode(blob), unbroken(&parts.comment));
             line.trim_end().to_owned()
         });
         Self {
@@ -145,6 +145,7 @@ fn opened(parts: Result<Parts, KeyError>) -> Result<Parts, KeyError> {
     })
 }
 
-fn one_line(comment: &str) -> String {
+/// A comment as it stands in a line of its own: whole, unlike what an error repeats of others.
+fn unbroken(comment: &str) -> String {
     comment.replace(char::is_control, " ").trim().to_owned()
 }
