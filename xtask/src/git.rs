@@ -109,7 +109,7 @@ fn read(path: &Path, next: &str) -> Result<String, Failure> {
 /// The repository, with the credentials of `auth`; `None` where it is on this machine.
 pub(crate) async fn remote(session: &Session, auth: Option<&GitAuth>) -> Result<Option<Remote>, Failure> {
     let git = &session.config.git;
-    if git.url.is_empty() || git.transport() == Ok(Transport::File) {
+    if !git.is_remote() {
         return Ok(None);
     }
     Ok(Some(Remote {
