@@ -22,15 +22,17 @@ pub struct Asked {
     pub body: String,
 }
 
-/// Where a request that writes is held up for ever.
+/// What becomes of a request that writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
-    /// Nowhere.
+    /// It is done.
     Never,
-    /// Before it is done.
+    /// It is held up for ever before it is done.
     Before,
-    /// After it is done, without an answer.
+    /// It is done, and held up without an answer.
     After,
+    /// It is refused: the token may only read.
+    Refused,
 }
 
 /// Whose API it has.
@@ -91,6 +93,8 @@ struct State {
     last: u64,
     asked: Vec<Asked>,
     hold: Hold,
+    pass: usize,
+    held: bool,
     token: String,
 }
 
@@ -108,6 +112,8 @@ impl GitHost {
             last: 40,
             asked: Vec::new(),
             hold: Hold::Never,
+            pass: 0,
+            held: false,
             token: format!("Bearer {token}"),
         };
         let state = Arc::new((Mutex::new(state), Condvar::new()));
@@ -115,8 +121,9 @@ impl GitHost {
         let address = serve(move |asked| {
             let (state, changed) = &*shared;
             let mut state = state.lock().expect("never poisoned");
+            let answer = state.answer(asked);
             changed.notify_all();
-            state.answer(asked)
+            answer
         });
         Self { address, state }
     }
@@ -135,9 +142,9 @@ impl GitHost {
         self.with(|state| state.create(body));
     }
 
-    /// Holds requests that write up from here on.
-    pub fn hold(&self, hold: Hold) {
-        self.with(|state| state.hold = hold);
+    /// Holds requests that write up from here on, after some have passed.
+    pub fn hold(&self, hold: Hold, pass: usize) {
+        self.with(|state| (state.hold, state.pass, state.held) = (hold, pass, false));
     }
 
     /// Accepts another token.
@@ -156,14 +163,14 @@ impl GitHost {
         self.asked().into_iter().filter(writes).map(|asked| asked.what).collect()
     }
 
-    /// Waits until somebody wants to write.
+    /// Waits until a request that writes is held up.
     ///
     /// # Panics
     ///
     /// Where nobody does within a minute.
     pub fn wait_for_a_write(&self) {
         let (state, changed) = &*self.state;
-        let wants = |state: &mut State| !state.asked.iter().any(|asked| !asked.what.starts_with("GET"));
+        let wants = |state: &mut State| !state.held;
         let state = state.lock().expect("never poisoned");
         let limit = std::time::Duration::from_secs(60);
         let (_state, waited) = changed.wait_timeout_while(state, limit, wants).expect("never poisoned");
@@ -181,12 +188,24 @@ impl State {
         if !known {
             return Some((401, json!({ "message": "Bad credentials" }).to_string()));
         }
-        if method != "GET" && self.hold == Hold::Before {
-            return None;
+        let mut hold = if method == "GET" { Hold::Never } else { self.hold };
+        if hold != Hold::Never && self.pass > 0 {
+            self.pass -= 1;
+            hold = Hold::Never;
         }
-        let answer = self.done(&method, &path, &body);
-        let held = method != "GET" && self.hold == Hold::After;
-        (!held).then_some(answer)
+        self.held |= matches!(hold, Hold::Before | Hold::After);
+        match hold {
+            Hold::Never => Some(self.done(&method, &path, &body)),
+            Hold::Before => None,
+            Hold::After => {
+                self.done(&method, &path, &body);
+                None
+            }
+            Hold::Refused => {
+                let message = "Resource not accessible by personal access token";
+                Some((403, json!({ "message": message }).to_string()))
+            }
+        }
     }
 
     fn done(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {

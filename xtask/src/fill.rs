@@ -83,7 +83,8 @@ pub(crate) fn made(fill: &Fill) -> Result<SecretString, Failure> {
 /// 32 random bytes in hexadecimal digits, which no server takes for anything but text.
 fn random() -> Result<SecretString, Failure> {
     let mut bytes = [0; RANDOM];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::Bug(format!("no random numbers: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::Precondition(format!("no random numbers from the system: {error}")))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
 }
 

@@ -43,6 +43,9 @@ fn a_key_opens_no_api() {
     let own = "webhooks: {auth: {bearer: {token: {env: HOOKS}}}}\n";
     let config = loaded(&format!("{ssh}{own}")).unwrap().config;
     assert_eq!(config.webhooks_auth().unwrap().0, "webhooks.auth");
+    let authority = ssh.replace("git: {", "git: {caCertificate: ca.pem, ");
+    assert!(loaded(&format!("{authority}{own}")).is_ok(), "the API is spoken to by https");
+    refused(&authority, "is only for https addresses");
     refused("webhooks: {auth: {ssh: {privateKey: {file: /k}}}}\n", "a key opens no API");
     refused("git: {url: github.com/acme/public}\nwebhooks: {}\n", "there is no `git.auth` that could manage");
 }

@@ -175,7 +175,7 @@ impl<'a> Work<'a> {
         let (session, config) = (self.session, &self.session.config);
         let secret = deliver::secret_of(&self.client, action).await?;
         let before = deliver::reconciled(&self.client, config).await?;
-        deliver::send(config, action, secret, timeout).await?;
+        deliver::send(config, action, secret).await?;
         let accepted = format!("{} accepts the event", action.url);
         if action.receiver == Receiver::Seldon {
             return Ok(accepted);

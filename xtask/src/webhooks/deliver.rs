@@ -46,7 +46,6 @@ pub(crate) async fn send(
     config: &Config,
     hook: &PutWebhook,
     secret: Option<SecretString>,
-    timeout: Duration,
 ) -> Result<(), Failure> {
     let kind = Kind::from(hook.provider);
     let branch = config.git.branch.clone().unwrap_or_else(|| "main".into());
@@ -59,8 +58,7 @@ pub(crate) async fn send(
     let trust = Trust { insecure: !hook.verify_tls, ..Trust::default() };
     let url = hook.url.clone();
     let answer = blocking(move || {
-        Ok(Http::new(&trust, timeout.min(PATIENCE))
-            .and_then(|http| http.deliver(&url, &headers, body.as_bytes())))
+        Ok(Http::new(&trust, PATIENCE).and_then(|http| http.deliver(&url, &headers, body.as_bytes())))
     })
     .await?;
     judge(hook, answer.map(Said::from))

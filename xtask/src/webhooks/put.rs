@@ -54,13 +54,30 @@ pub(crate) async fn rotate(
     hook: &PutWebhook,
 ) -> Result<PutHook, Failure> {
     let site = site(session).await?;
-    // Where the Git host is not to be reached, or refuses, nothing is changed in the cluster either.
-    site.hooks(session).await?;
-    if !has_secret(site.host.kind()) {
+    if has_secret(site.host.kind()) {
+        give_again(&site, client, hook).await?;
+    } else {
         // A new number needs a new hook.
         site.host.remove_hook(&site.credentials, &site.trust, site.timeout, &hook.url).await?;
     }
     put(session, client, hook, Secret::Renew).await
+}
+
+/// Gives the Git host what is stored: where it can't be reached, or the token may only read, that is known before
+/// Argo CD is told anything that the host does not know.
+async fn give_again(site: &Site, client: &Client, hook: &PutWebhook) -> Result<(), Failure> {
+    let Some(secret) = &hook.secret else { return Ok(()) };
+    if let Some(value) = stored(&read(client, secret).await?, &hook.fill) {
+        let wanted = WantedHook { secret: Some(value.into()), ..wanted(hook) };
+        site.put(&wanted, SecretAtHost::Unknown).await?;
+    }
+    Ok(())
+}
+
+/// The webhook without a secret.
+fn wanted(hook: &PutWebhook) -> WantedHook {
+    let (url, name) = (hook.url.clone(), super::NAME.into());
+    WantedHook { url, secret: None, verify_tls: hook.verify_tls, name }
 }
 
 async fn site(session: &Session) -> Result<Site, Failure> {
@@ -68,12 +85,7 @@ async fn site(session: &Session) -> Result<Site, Failure> {
 }
 
 async fn put_at(site: &Site, client: &Client, hook: &PutWebhook, renew: Secret) -> Result<PutHook, Failure> {
-    let wanted = WantedHook {
-        url: hook.url.clone(),
-        secret: None,
-        verify_tls: hook.verify_tls,
-        name: super::NAME.into(),
-    };
+    let wanted = wanted(hook);
     let Some(secret) = &hook.secret else { return site.put(&wanted, SecretAtHost::Same).await };
     let provider = hook.provider;
     let given = Given::of(provider, &hook.repository, &hook.url);

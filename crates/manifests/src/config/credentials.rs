@@ -22,7 +22,7 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
     clashes.extend(auth(config.git.auth.as_ref(), "git.auth", transport));
     clashes.extend(release(config));
     clashes.extend(template(&config.git, transport));
-    clashes.extend(trust(&config.git, transport));
+    clashes.extend(trust(config, transport));
     clashes.extend(seldon(config, Some(transport)));
     clashes
 }
@@ -111,8 +111,11 @@ fn template(git: &Git, transport: Transport) -> Vec<Clash> {
     Vec::new()
 }
 
-fn trust(git: &Git, transport: Transport) -> Vec<Clash> {
-    if git.ca_certificate.is_some() && transport != Transport::Https {
+fn trust(config: &Config, transport: Transport) -> Vec<Clash> {
+    let git = &config.git;
+    // The API of the same host is spoken to by https, whatever the repository's address is.
+    let used = transport == Transport::Https || (transport == Transport::Ssh && config.webhooks.is_some());
+    if git.ca_certificate.is_some() && !used {
         let message = "`git.caCertificate` is only for https addresses; remove it";
         return vec![Clash::new(&["git.caCertificate", "git.url"], message)];
     }
