@@ -334,3 +334,22 @@ fn halves_of_two_keys_are_noticed() {
         assert!(matches!(parse(&changed.join("\n")), Err(KeyError::Damaged(_))), "{kind}");
     }
 }
+
+/// GitHub gives out PKCS#1, and some tools turn it into PKCS#8: Argo CD is given the first of either.
+#[test]
+fn the_key_of_a_github_app_is_stored_in_one_form() {
+    if !have(&["openssl"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (made, old) = (dir.path().join("pkcs8"), dir.path().join("pkcs1"));
+    openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", arg(&made)]);
+    openssl(&["rsa", "-in", arg(&made), "-traditional", "-out", arg(&old)]);
+    let text = read(&old);
+    assert!(text.expose_secret().starts_with("-----BEGIN RSA PRIVATE KEY-----\n"));
+    for path in [&made, &old] {
+        let one_line = std::fs::read_to_string(path).unwrap().replace('\n', "\\n");
+        let stored = parse(&one_line).unwrap().unencrypted().expose_secret().to_owned();
+        assert!(stored == text.expose_secret(), "{}", path.display());
+    }
+}
