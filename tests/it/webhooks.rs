@@ -1,9 +1,11 @@
 //! Webhooks on both sides: at a Git host's double and in a real API server.
 
+mod events;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use support::{Endpoint, Form, GitHost, Hold, Planted, Sandbox, Shared, Turn, set_status, with_a_real_node};
+use support::{Form, GitHost, Hold, Planted, Sandbox, Shared, Turn, set_status, with_a_real_node};
 
 use crate::PROGRAM;
 
@@ -272,6 +274,13 @@ fn the_guides_secret_is_replaced_and_a_good_one_stays() {
     store(&sandbox, PASSWORD);
     sandbox.run(&["stage", "webhooks"]).exits(0);
     assert_ne!(shared_secret(&sandbox, &host), PASSWORD);
+    store(&sandbox, PASSWORD);
+    sandbox.run(&["webhooks", "rotate"]).exits(0);
+    assert_ne!(shared_secret(&sandbox, &host), PASSWORD);
+    let given = host.asked().into_iter().filter(|asked| asked.body.contains(PASSWORD));
+    assert_eq!(given.count(), 0, "the Git host was never given it");
+    store(&sandbox, "$another.key");
+    sandbox.run(&["webhooks", "rotate"]).exits(3).says("names another value");
     let theirs = "a-secret-that-other-repositories-have";
     store(&sandbox, theirs);
     sandbox.run(&["stage", "webhooks", "-v"]).exits(0).says("was not given the stored secret");
@@ -280,6 +289,30 @@ fn the_guides_secret_is_replaced_and_a_good_one_stays() {
     let remove = sandbox.run(&["webhooks", "remove"]);
     remove.exits(0).says("its secret stays").says("it was not stored by this tool");
     assert_eq!(stored(&sandbox, KEY).as_deref(), Some(theirs));
+}
+
+/// Argo CD has one secret for each provider, so repositories share it.
+#[test]
+fn a_second_repository_at_the_same_host_has_the_same_secret() {
+    let Some((sandbox, first)) = cluster(&json!({})) else { return };
+    let second = GitHost::start(TOKEN);
+    let api = format!("webhooks.api={}", second.address);
+    let other = |words: &[&str]| {
+        let set = ["--set", "git.url=https://github.com/acme/gitops.git", "--set", &api];
+        sandbox.run(&[words, &set[..]].concat())
+    };
+    sandbox.run(&["stage", "webhooks"]).exits(0);
+    other(&["stage", "webhooks"]).exits(0).says("1 created");
+    assert_eq!(shared_secret(&sandbox, &first), shared_secret(&sandbox, &second));
+    changes_nothing(&sandbox, &first);
+    sandbox.run(&["webhooks", "rotate"]).exits(0).says("1 webhook of other repositories had the same");
+    other(&["webhooks", "list"]).exits(0).says("was not given the stored secret");
+    other(&["stage", "webhooks"]).exits(0).says("1 changed");
+    assert_eq!(shared_secret(&sandbox, &first), shared_secret(&sandbox, &second));
+    other(&["webhooks", "remove"]).exits(0).says("webhooks of other repositories use it");
+    changes_nothing(&sandbox, &first);
+    sandbox.run(&["webhooks", "remove"]).exits(0);
+    assert_eq!(stored(&sandbox, KEY), None);
 }
 
 #[test]
@@ -336,56 +369,6 @@ fn an_address_is_found_or_asked_for() {
     hook(&host, "http://34.1.2.3/argocd/api/webhook");
     hook(&host, "http://34.1.2.4/api/git-webhook");
     changes_nothing(&sandbox, &host);
-}
-
-const APPLICATION: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/seldon-gitops-hooks";
-
-#[test]
-fn a_test_says_what_becomes_of_an_event() {
-    let Some((sandbox, host)) = cluster(&json!({})) else { return };
-    let endpoint = Endpoint::start("/argocd/api/webhook");
-    config(&sandbox, &host, &json!({ "argocdUrl": endpoint.address }));
-    let test = ["webhooks", "test", "--timeout", "1s"];
-    sandbox.run(&test).exits(3).says("cargo xtask stage webhooks");
-    sandbox.run(&["stage", "webhooks"]).exits(0);
-    let secret = stored(&sandbox, KEY).expect("a secret is stored");
-    let planted = Planted::new([secret.as_str(), TOKEN]);
-    sandbox.run(&test).exits(4).says("rejects the event (400)").says("HMAC verification failed");
-    endpoint.knows(&secret);
-    sandbox.run(&test).exits(5).says("the event is accepted, and no Application is refreshed within 1 s");
-    for (answer, cause) in [
-        ((404, "404 page not found"), "does not answer at this path"),
-        ((200, "<!doctype html><title>Argo CD</title>"), "a web page answers there"),
-        ((502, "<html>Bad Gateway</html>"), "has no Argo CD behind it"),
-    ] {
-        endpoint.answers(Some(answer));
-        sandbox.run(&test).exits(4).says(cause);
-    }
-    endpoint.answers(None);
-    let count = endpoint.told().len();
-    let run = sandbox.start(&["webhooks", "test", "--timeout", "60s"]);
-    support::poll("it is told", std::time::Duration::from_secs(30), || {
-        (endpoint.told().len() > count).then_some(())
-    });
-    // The controller's part.
-    let status =
-        json!([{ "op": "add", "path": "/status", "value": { "reconciledAt": "2026-11-21T10:00:00Z" } }]);
-    sandbox.api().patch("controller", APPLICATION, &status);
-    let outcome = run.wait();
-    outcome.exits(0).says("accepts the event, and Application seldon-gitops-hooks is refreshed");
-    planted.is_not_in("the output", outcome.output().as_bytes());
-    let told = endpoint.told().pop().expect("it was told");
-    assert!(told.headers.contains("x-github-event: push"), "{}", told.headers);
-    let event: Value = serde_json::from_str(&told.body).expect("JSON");
-    assert_eq!(event["repository"]["html_url"], "https://github.com/acme/gitops");
-}
-
-#[test]
-fn where_nobody_answers_the_address_is_named() {
-    let Some((sandbox, host)) = cluster(&json!({})) else { return };
-    sandbox.run(&["stage", "webhooks"]).exits(0);
-    config(&sandbox, &host, &json!({ "argocdUrl": format!("http://{}", support::closed_port()) }));
-    sandbox.run(&["webhooks", "test"]).exits(3).says("can't be reached").says("`webhooks.argocdUrl`");
 }
 
 #[test]

@@ -67,7 +67,10 @@ pub(crate) async fn rotate(
 /// Argo CD is told anything that the host does not know.
 async fn give_again(site: &Site, client: &Client, hook: &PutWebhook) -> Result<(), Failure> {
     let Some(secret) = &hook.secret else { return Ok(()) };
-    if let Some(value) = stored(&read(client, secret).await?, &hook.fill) {
+    let live = read(client, secret).await?;
+    // What is stored may be the admin password, which the Git host is never given.
+    let value = if is_good(&live, hook).await? { stored(&live, &hook.fill) } else { None };
+    if let Some(value) = value {
         let wanted = WantedHook { secret: Some(value.into()), ..wanted(hook) };
         site.put(&wanted, SecretAtHost::Unknown).await?;
     }
@@ -127,19 +130,7 @@ async fn settled(
     renew: Secret,
 ) -> Result<Object, Failure> {
     let live = read(client, secret).await?;
-    let hash = observe::value(&live, fill::PASSWORD);
-    let mut good = renew == Secret::Keep;
-    for (key, _) in &hook.fill {
-        let value = observe::value(&live, key).unwrap_or_default();
-        if value.first() == Some(&b'$') {
-            return Err(Failure::Precondition(format!(
-                "{key} of {secret} names another value, and this tool follows no such name\n  store the secret itself \
-                 there, or remove the key and run the same command again"
-            )));
-        }
-        good &= fill::is_good(&value, hash.clone()).await?;
-    }
-    if good {
+    if is_good(&live, hook).await? && renew == Secret::Keep {
         return Ok(live);
     }
     let mut values = Vec::new();
@@ -148,6 +139,24 @@ async fn settled(
     }
     store(client, &live, hook.provider, values).await?;
     read(client, secret).await
+}
+
+/// Whether what is stored may stay, under every key.
+async fn is_good(live: &Object, hook: &PutWebhook) -> Result<bool, Failure> {
+    let hash = observe::value(live, fill::PASSWORD);
+    let mut good = true;
+    for (key, _) in &hook.fill {
+        let value = observe::value(live, key).unwrap_or_default();
+        if value.first() == Some(&b'$') {
+            return Err(Failure::Precondition(format!(
+                "{key} of {} names another value, and this tool follows no such name\n  store the secret itself there, or \
+                 remove the key and run the same command again",
+                live.reference()
+            )));
+        }
+        good &= fill::is_good(&value, hash.clone()).await?;
+    }
+    Ok(good)
 }
 
 /// Stores values, unless somebody changed the Secret since it was read: two runs at once must not both think that
