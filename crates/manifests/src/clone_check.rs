@@ -187,26 +187,6 @@ mod tests {
     }
 
     #[test]
-    fn a_clone_that_never_ends_is_ended_and_said_so() {
-        let dir = std::env::temp_dir().join(format!("clone-check-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        // Stands for one that had to end what it was given.
-        std::fs::write(dir.join("timeout"), "#!/bin/sh\n[ \"$2 $3\" = 'git clone' ] && exit 124\n").unwrap();
-        let path = format!("{}:/usr/bin:/bin", dir.display());
-        let script = format!("chmod 700 timeout\n{SCRIPT}");
-        let output = std::process::Command::new("sh")
-            .args(["-c", &script, "sh"])
-            .current_dir(&dir)
-            .env("PATH", path)
-            .env("REPOSITORY", "/none")
-            .output()
-            .unwrap();
-        std::fs::remove_dir_all(&dir).unwrap();
-        let words = String::from_utf8_lossy(&output.stderr);
-        assert_eq!((output.status.code(), words.trim()), (Some(124), "git clone timed out after 60 seconds"));
-    }
-
-    #[test]
     fn what_argo_cd_alone_can_do_is_not_tried() {
         let app = GitAuth::GithubApp {
             app_id: 1,

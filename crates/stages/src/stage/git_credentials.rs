@@ -65,6 +65,12 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     }
     require(observed, &names::config(inputs.argocd_namespace()), inputs)?;
     let mut plan = Plan::default();
+    if inputs.config.git.insecure {
+        plan.notes.push(
+            "`git.insecure`: whoever is on the way can pass for the Git host, and gets the credentials"
+                .into(),
+        );
+    }
     known_hosts(inputs, observed, &mut plan);
     certificates(inputs, observed, &mut plan);
     for secret in repository::secrets(&inputs.config) {

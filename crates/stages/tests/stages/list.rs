@@ -67,7 +67,10 @@ fn without_a_choice_every_stage_runs() {
 #[test]
 fn from_begins_in_the_middle() {
     let selection = Selection { from: Some("environments".into()), ..Selection::default() };
-    assert_eq!(names(selection), ["environments", "logging", "project-token", "seldon-values", "webhooks", "verify"]);
+    assert_eq!(
+        names(selection),
+        ["environments", "logging", "project-token", "seldon-values", "webhooks", "verify"]
+    );
 }
 
 #[test]
