@@ -26,10 +26,12 @@ pub fn reference(argocd_namespace: &str) -> ObjectRef {
 }
 
 /// The Job. `secret` is the name of the Secret with the credentials, `image` Argo CD's own, and `folders` have to be
-/// in the repository. `None` where Argo CD makes the token itself (GitHub App), and for repositories on this machine.
+/// in the repository. `None` where Argo CD makes the token itself (GitHub App), where the host asks for a client
+/// certificate, and for repositories on this machine.
 pub fn job(config: &Config, secret: &str, image: &str, folders: &[String]) -> Option<Object> {
     let git = &config.git;
-    if matches!(git.auth, Some(GitAuth::GithubApp { .. })) || !git.is_remote() {
+    let certificate = git.repository.as_ref().is_some_and(|options| options.client_certificate.is_some());
+    if matches!(git.auth, Some(GitAuth::GithubApp { .. })) || certificate || !git.is_remote() {
         return None;
     }
     let container = json!({
@@ -151,7 +153,7 @@ done
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Git, RepositoryOptions, SecretRef};
+    use crate::config::{ClientCertificate, Git, RepositoryOptions, SecretRef};
 
     fn with(auth: Option<GitAuth>, url: &str) -> Config {
         Config { git: Git { url: url.into(), auth, ..Git::default() }, ..Config::default() }
@@ -196,6 +198,15 @@ mod tests {
         };
         assert!(job(&with(Some(app), "github.com/acme/gitops"), "s", "i", &[]).is_none());
         assert!(job(&with(None, "file:///srv/gitops.git"), "s", "i", &[]).is_none());
+        let mut certificate = with(None, "github.com/acme/gitops");
+        certificate.git.repository = Some(RepositoryOptions {
+            client_certificate: Some(ClientCertificate {
+                certificate: SecretRef::Env("CERT".into()),
+                key: SecretRef::Env("KEY".into()),
+            }),
+            ..RepositoryOptions::default()
+        });
+        assert!(job(&certificate, "s", "i", &[]).is_none());
         assert!(job(&with(None, "github.com/acme/public"), "s", "i", &[]).is_some());
     }
 }
