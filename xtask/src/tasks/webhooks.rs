@@ -94,46 +94,40 @@ impl<'a> Work<'a> {
 
     async fn list(&self) -> Result<(), Failure> {
         let (webhooks, observed) = self.look().await?;
-        let stage = ::stages::select::find("webhooks")?;
-        let inputs = self.session.inputs(&[stage], Effects::Allowed).await?;
         let site = self.site().await?;
-        let hooks = site.hooks(self.session).await?;
-        self.say(&format!(
-            "{} at {} ({})",
-            self.session.config.git.repo_url(),
-            site.host.api(),
-            site.host.kind().name()
-        ));
+        let (hooks, kind) = (site.hooks(self.session).await?, site.host.kind());
+        let repository = self.session.config.git.repo_url();
+        self.say(&format!("{repository} at {} ({})", site.host.api(), kind.name()));
         let mut ours = Vec::new();
         for webhook in &webhooks {
             let Some(action) = self.action(webhook.receiver, &webhook.address) else { continue };
             self.say(&format!("{}: {}", webhook.receiver.name(), action.url));
-            match &webhook.hook {
-                None => self.say(&format!("  is not there: {STAGE}")),
-                Some(HookState { id, .. }) => {
-                    ours.push(id.clone());
-                    if let Some(hook) = hooks.iter().find(|hook| hook.id == *id) {
-                        self.say(&format!("  {}", described(hook, site.host.kind())));
-                    }
-                }
+            let Some(HookState { id, .. }) = &webhook.hook else { continue };
+            ours.push(id);
+            if let Some(hook) = hooks.iter().find(|hook| hook.id == *id) {
+                self.say(&format!("  {}", described(hook, kind)));
             }
         }
-        for hook in hooks.iter().filter(|hook| !ours.contains(&hook.id)) {
-            self.say(&format!("other, to {}: {}", hook.target(), described(hook, site.host.kind())));
+        for hook in hooks.iter().filter(|hook| !ours.contains(&&hook.id)) {
+            self.say(&format!("other, to {}: {}", hook.target(), described(hook, kind)));
         }
-        // The stage itself knows best what is not as configured.
-        let plan = (stage.plan)(&inputs, &observed)?;
+        self.compare(&observed, !ours.is_empty()).await
+    }
+
+    /// Says what the stage would change.
+    async fn compare(&self, observed: &Observed, any: bool) -> Result<(), Failure> {
+        let stage = ::stages::select::find("webhooks")?;
+        let inputs = self.session.inputs(&[stage], Effects::Allowed).await?;
+        let plan = (stage.plan)(&inputs, observed)?;
         for action in &plan.actions {
             if let stages::Action::PutWebhook(put) = action {
-                self.say(&format!(
-                    "{}: {}; to put it right: {STAGE}",
-                    put.receiver.name(),
-                    put.changes.join(", ")
-                ));
+                self.say(&format!("{}: {}", put.receiver.name(), put.changes.join("; ")));
             }
         }
-        if plan.actions.is_empty() && !ours.is_empty() {
-            self.say("as configured");
+        match plan.actions.is_empty() {
+            false => self.say(&format!("to put it right: {STAGE}")),
+            true if any => self.say("as configured"),
+            true => {}
         }
         Ok(())
     }
