@@ -43,13 +43,23 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
 /// Waits for the user, a closing terminal or a CI system to stop us: what was begun is cleaned up in each case.
 async fn stopped() {
     use tokio::signal::unix::{SignalKind, signal};
-    let waits = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut waits = vec![SignalKind::interrupt(), SignalKind::terminate()];
+    if !ignores_hangup() {
+        waits.push(SignalKind::hangup());
+    }
     let waits = waits.into_iter().filter_map(|kind| signal(kind).ok());
     let waits: Vec<_> = waits.map(|mut signal| Box::pin(async move { signal.recv().await })).collect();
     match waits.is_empty() {
         true => std::future::pending().await,
         false => drop(futures::future::select_all(waits).await),
     }
+}
+
+/// Whether this was started by nohup or the like: it is to go on when the terminal closes.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 != 0)
 }
 
 /// Prints to standard output; a closed pipe is no failure.
