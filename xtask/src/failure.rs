@@ -73,6 +73,15 @@ impl Failure {
         }
     }
 
+    /// The same failure, with the key of the configuration that it is about.
+    pub(crate) fn of_key(self, key: &str) -> Self {
+        match self {
+            Self::Usage(text) => Self::Usage(format!("{key}: {text}")),
+            Self::Precondition(text) => Self::Precondition(format!("{key}: {text}")),
+            other => other,
+        }
+    }
+
     /// The same failure, with the stage that it happened in.
     pub(crate) fn in_stage(self, stage: &'static str) -> Self {
         Self::Stage { stage, source: Box::new(self) }

@@ -37,6 +37,11 @@ impl fmt::Display for Change {
         match (&self.from, &self.to) {
             (None, Some(to)) => write!(f, "{}: {}", self.path, short(to))?,
             (Some(from), Some(to)) if from == to => write!(f, "{}: another value {HIDDEN}", self.path)?,
+            (Some(Value::String(from)), Some(Value::String(to)))
+                if from.contains('\n') && to.contains('\n') =>
+            {
+                write!(f, "{}: {}", self.path, lines(from, to))?;
+            }
             (Some(from), Some(to)) => write!(f, "{}: {} -> {}", self.path, short(from), short(to))?,
             (_, None) => write!(f, "{}: removed", self.path)?,
         }
@@ -45,6 +50,28 @@ impl fmt::Display for Change {
             owners => write!(f, " (set by {})", owners.join(", ")),
         }
     }
+}
+
+/// What became of the lines of a text, such as a known hosts file: those that came and went, as far as a few go.
+fn lines(from: &str, to: &str) -> String {
+    const SHOWN: usize = 3;
+    let missing = |text: &str, other: &str| -> Vec<String> {
+        text.lines()
+            .filter(|line| other.lines().all(|known| known != *line))
+            .map(|line| short(&line.into()))
+            .collect()
+    };
+    let told = |sign: char, lines: Vec<String>| {
+        let more = lines.len().saturating_sub(SHOWN);
+        let mut told: Vec<String> =
+            lines.into_iter().take(SHOWN).map(|line| format!("{sign} {line}")).collect();
+        if more > 0 {
+            told.push(format!("{sign} {more} more"));
+        }
+        told
+    };
+    let told = [told('-', missing(from, to)), told('+', missing(to, from))].concat();
+    if told.is_empty() { "the same lines, otherwise put".into() } else { told.join(", ") }
 }
 
 fn short(value: &Value) -> String {

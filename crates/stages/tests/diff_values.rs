@@ -179,6 +179,20 @@ fn no_value_of_a_secret_is_shown() {
 }
 
 #[test]
+fn of_a_text_of_lines_those_that_differ_are_shown() {
+    let text = |lines: &[&str]| object(&json!({"data": {"a": format!("{}\n", lines.join("\n"))}}));
+    let change =
+        |desired: &[&str], live: &[&str]| diff::changes(&text(desired), &text(live), OURS)[0].to_string();
+    assert_eq!(change(&["a", "b", "c"], &["a", "b"]), r#"data.a: + "c""#);
+    assert_eq!(change(&["a", "c"], &["a", "b"]), r#"data.a: - "b", + "c""#);
+    assert_eq!(
+        change(&["1", "2", "3", "4", "5"], &["x", "x"]),
+        r#"data.a: - "x", - "x", + "1", + "2", + "3", + 2 more"#
+    );
+    assert_eq!(change(&["b", "a"], &["a", "b"]), "data.a: the same lines, otherwise put");
+}
+
+#[test]
 fn long_values_are_cut_for_people() {
     let change = &diff::changes(
         &object(&json!({"data": {"a": "ä".repeat(200)}})),

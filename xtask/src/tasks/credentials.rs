@@ -17,6 +17,7 @@ use super::{block_on, print};
 use crate::args::{Credentials, GenerateDeployKey, Global, Trust};
 use crate::failure::Failure;
 use crate::git;
+use crate::report::wrap;
 use crate::session::Session;
 
 /// Longest wait for the keys of a host.
@@ -43,9 +44,21 @@ fn check(session: &Session) -> Result<(), Failure> {
     if given.is_empty() {
         session.report.line("No Git credentials are configured: see `git.auth` in cargo xtask init");
     }
+    let mut wrong = None;
     for (path, auth) in given {
-        let sound = block_on(git::credentials(session, Some(auth)))?;
-        session.report.line(&format!("{path}: {}", described(&sound, auth)));
+        match block_on(git::credentials(session, Some(auth))) {
+            Ok(sound) => say(session, &format!("{path}: {}", described(&sound, auth))),
+            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+            // The last one is told at the end, as of every command; others where they are found.
+            Err(failure) => {
+                if let Some(earlier) = wrong.replace(failure.of_key(path)) {
+                    session.report.line(&earlier.to_string());
+                }
+            }
+        }
+    }
+    if let Some(failure) = wrong {
+        return Err(failure);
     }
     if git::client_certificate(config).is_some() {
         block_on(git::check_credentials(session))?;
@@ -56,6 +69,10 @@ fn check(session: &Session) -> Result<(), Failure> {
         tell_problems(session, path, &KnownHosts::parse(&read(path)?));
     }
     Ok(())
+}
+
+fn say(session: &Session, text: &str) {
+    wrap(text, "", "  ").iter().for_each(|line| session.report.line(line));
 }
 
 fn described(sound: &Sound, auth: &GitAuth) -> String {
