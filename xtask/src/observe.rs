@@ -92,7 +92,7 @@ impl<'a> Observer<'a> {
                 webhooks::look(self.session, self.client()?, observed.nodes, self.settled).await?;
         }
         stored(self.session, stage, inputs, &mut observed).await?;
-        if stage.name == "git-credentials" {
+        if stage.facts.contains(&Fact::Credentials) && inputs.config.git.is_remote() {
             other_secrets(self.client()?, inputs, &mut observed).await?;
         }
         Ok(observed)

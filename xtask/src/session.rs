@@ -154,7 +154,7 @@ impl Session {
         if self.quickstart && effects == Effects::Allowed {
             quickstart::make_password(&self.data)?;
         }
-        let found = match stages.iter().any(|stage| stage.facts.contains(&Fact::Manifest)) {
+        let found = match asks_for(stages, Fact::Manifest) {
             true => manifest::find(self, effects).await?,
             false => Found::default(),
         };
@@ -167,7 +167,7 @@ impl Session {
         let expected_kubernetes = (self.config.cluster.provider == Which::Kwok)
             .then(|| kubernetes_version(cluster::tools::KUBERNETES))
             .flatten();
-        let trust = match is_selected(stages, "git-credentials") {
+        let trust = match asks_for(stages, Fact::Credentials) {
             true => git::trust(&self.config)?,
             false => Trust::default(),
         };
@@ -180,13 +180,13 @@ impl Session {
             known_hosts: trust.known_hosts,
             ca_certificate: trust.ca,
         };
-        if is_selected(stages, "admin-password") {
+        if asks_for(stages, Fact::Password) {
             self.judge_password(&inputs, effects).await?;
         }
-        if is_selected(stages, "git-credentials") && effects == Effects::Allowed {
+        if asks_for(stages, Fact::Credentials) && effects == Effects::Allowed {
             git::check_credentials(self).await?;
         }
-        if is_selected(stages, "webhooks") && effects == Effects::Allowed && !self.tools.offline {
+        if asks_for(stages, Fact::Webhooks) && effects == Effects::Allowed && !self.tools.offline {
             git::credentials(self, self.config.webhooks_auth().map(|(_, auth)| auth)).await?;
         }
         Ok(inputs)
@@ -203,8 +203,8 @@ impl Session {
     }
 }
 
-fn is_selected(stages: &[&Stage], name: &str) -> bool {
-    stages.iter().any(|stage| stage.name == name)
+fn asks_for(stages: &[&Stage], fact: Fact) -> bool {
+    stages.iter().any(|stage| stage.facts.contains(&fact))
 }
 
 /// Whether a secret is there and can be read without any effect. A pipe can be read only once, and a command may

@@ -57,6 +57,11 @@ pub enum Fact {
     Values,
     /// [`Observed::webhooks`].
     Webhooks,
+    /// The admin password, which is checked before anything is observed.
+    Password,
+    /// The credentials of the Git repository and whom to trust there: checked, and read into
+    /// [`Inputs::known_hosts`] and [`Inputs::ca_certificate`], before anything is observed.
+    Credentials,
     /// [`Inputs::install`]; known before anything is observed.
     Manifest,
 }

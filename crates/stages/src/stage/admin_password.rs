@@ -5,7 +5,7 @@ use manifests::argocd::names;
 use manifests::config::Variant;
 use manifests::fill::{Fill, FilledSecret};
 
-use super::{Stage, install_argocd::require, no_checks, no_objects};
+use super::{Fact, Stage, install_argocd::require, no_checks, no_objects};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
 use crate::plan::{Apply, Plan, PlanError};
@@ -21,7 +21,7 @@ pub(super) const STAGE: Stage = Stage {
     plan,
     objects: no_objects,
     checks: no_checks,
-    facts: &[],
+    facts: &[Fact::Password],
     secrets: |inputs, _| secret(inputs).into_iter().collect(),
 };
 

@@ -12,7 +12,7 @@ use manifests::object::LAST_APPLIED;
 use manifests::{Object, ObjectRef, repository, trust};
 use serde_json::Value;
 
-use super::{Check, Stage, install_argocd::require};
+use super::{Check, Fact, Stage, install_argocd::require};
 use crate::diff;
 use crate::inputs::Inputs;
 use crate::observed::Observed;
@@ -27,7 +27,7 @@ pub(super) const STAGE: Stage = Stage {
     // Secrets are worth nothing without their values, and the ConfigMaps are merged with what is in the cluster.
     objects: |inputs| new_namespace(inputs).filter(|_| unneeded(inputs).is_none()).into_iter().collect(),
     checks: |inputs| if unneeded(inputs).is_none() { vec![Check::Cloned] } else { Vec::new() },
-    facts: &[],
+    facts: &[Fact::Credentials],
     secrets: |inputs, _| secrets(inputs),
 };
 
