@@ -13,7 +13,7 @@ use support::{Access, Contents, GitServer};
 /// Runs the Job's container as far as it is a script: with the Secret's values and with what is mounted.
 fn run(config: &Config, secret: &[(&str, &str)], trust: &[(&str, &str)], folders: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for (mount, files) in [("credentials", secret), ("trust", trust), ("work", &[])] {
+    for (mount, files) in [("credentials", secret), ("trust", trust), ("scratch", &[])] {
         let mount = folder.path().join(mount);
         std::fs::create_dir(&mount).expect("the folder is ours");
         files.iter().for_each(|(name, text)| put(&mount.join(name), text));
@@ -21,7 +21,7 @@ fn run(config: &Config, secret: &[(&str, &str)], trust: &[(&str, &str)], folders
     let folders: Vec<String> = folders.iter().map(|folder| (*folder).to_owned()).collect();
     let job = clone_check::job(config, "the-secret", "image", &folders).expect("a Job");
     let place = |text: &str| {
-        ["/credentials", "/trust", "/work"].iter().fold(text.to_owned(), |text, mount| {
+        ["/credentials", "/trust", "/scratch"].iter().fold(text.to_owned(), |text, mount| {
             text.replace(mount, &folder.path().join(&mount[1..]).display().to_string())
         })
     };
@@ -30,7 +30,7 @@ fn run(config: &Config, secret: &[(&str, &str)], trust: &[(&str, &str)], folders
         |key: &str| container[key].as_array().into_iter().flatten().filter_map(Value::as_str).map(place);
     let words: Vec<String> = words("command").chain(words("args")).collect();
     let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).current_dir(folder.path().join("work")).env_clear();
+    command.args(&words[1..]).current_dir(folder.path().join("scratch")).env_clear();
     command.env("PATH", std::env::var_os("PATH").expect("a PATH"));
     let mut known: Vec<(String, String)> = Vec::new();
     for variable in container["env"].as_array().into_iter().flatten() {

@@ -73,7 +73,7 @@ pub(crate) fn init_repository(path: &Path, git: &GitConfig, folders: &[String]) 
 /// Locks the folder that a repository is in: of two runs at once, git itself lets one fail.
 fn lock_beside(path: &Path) -> Result<File, Failure> {
     let folder = path.parent().unwrap_or(path);
-    let failed = |error: std::io::Error| Failure::Precondition(format!("{}: {error}", folder.display()));
+    let failed = |error: std::io::Error| Failure::file(folder, &error);
     std::fs::create_dir_all(folder).map_err(failed)?;
     let folder = File::open(folder).map_err(failed)?;
     folder.lock().map_err(failed)?;

@@ -17,8 +17,8 @@ use stages::Inputs;
 use stages::observed::Nodes;
 
 use crate::failure::Failure;
-use crate::git;
 use crate::session::Session;
+use crate::{git, random};
 
 /// Annotation of the Secret: when what was cloned with was written.
 const CLONED: &str = "gitops-setup/cloned-with";
@@ -68,7 +68,7 @@ pub(crate) async fn run(
     };
     // Of two runs at once, each has its own.
     if let Some(name) = job.get_mut("/metadata/name") {
-        *name = format!("{}-{}", clone_check::NAME, random()?).into();
+        *name = format!("{}-{:08x}", clone_check::NAME, u32::from_ne_bytes(random::bytes()?)).into();
     }
     let reference = job.reference();
     let patching =
@@ -103,13 +103,6 @@ async fn argocd_image(client: &Client, namespace: &str) -> Result<Option<String>
     let containers = server.list("/spec/template/spec/containers");
     let own = containers.iter().find(|container| container["name"] == "argocd-repo-server");
     Ok(own.and_then(|container| container["image"].as_str()).map(str::to_owned))
-}
-
-fn random() -> Result<String, Failure> {
-    let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::Precondition(format!("no random numbers from the system: {error}")))?;
-    Ok(format!("{:08x}", u32::from_ne_bytes(bytes)))
 }
 
 enum Ended {

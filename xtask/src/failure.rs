@@ -1,5 +1,6 @@
 //! Expected failures and their exit codes.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use cluster::ClusterError;
@@ -63,6 +64,11 @@ impl Failure {
             Self::Bug(_) => 1,
             Self::Stage { source, .. } => source.code(),
         }
+    }
+
+    /// A file or folder can't be used.
+    pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
+        Self::Precondition(format!("{}: {error}", path.display()))
     }
 
     fn of(category: Category, text: String) -> Self {

@@ -15,8 +15,8 @@ use stages::observed::Live;
 use stages::{Inputs, Observed};
 
 use crate::failure::Failure;
-use crate::observe;
 use crate::session::{Session, blocking};
+use crate::{observe, random};
 
 /// bcrypt cost of the admin password, as Argo CD and the guide have it.
 const COST: u32 = 10;
@@ -82,10 +82,7 @@ pub(crate) fn made(fill: &Fill) -> Result<SecretString, Failure> {
 
 /// 32 random bytes in hexadecimal digits, which no server takes for anything but text.
 fn random() -> Result<SecretString, Failure> {
-    let mut bytes = [0; RANDOM];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::Precondition(format!("no random numbers from the system: {error}")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    Ok(random::bytes::<RANDOM>()?.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
 }
 
 /// Whether what somebody stored may stay: anything but nothing, and but the admin password, which the guide stores

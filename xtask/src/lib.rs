@@ -19,6 +19,7 @@ mod git;
 mod manifest;
 mod observe;
 mod quickstart;
+mod random;
 mod report;
 mod runner;
 mod session;

@@ -58,8 +58,7 @@ async fn auto(session: &Session, effects: Effects) -> Result<Found, Failure> {
 fn remember(marker: &Path) -> Result<(), Failure> {
     let folder = marker.parent().unwrap_or(Path::new("."));
     cluster::dirs::create(folder).map_err(|error| Failure::Precondition(error.to_string()))?;
-    std::fs::write(marker, "")
-        .map_err(|error| Failure::Precondition(format!("{}: {error}", marker.display())))
+    std::fs::write(marker, "").map_err(|error| Failure::file(marker, &error))
 }
 
 fn published(session: &Session) -> Result<Published, Failure> {

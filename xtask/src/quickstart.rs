@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use manifests::config::{Config, quickstart};
 
 use crate::failure::Failure;
+use crate::random;
 
 /// Letters and digits without those that look alike.
 const ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
@@ -23,7 +24,7 @@ pub(crate) fn config(data: &Path) -> Config {
 pub(crate) fn make_password(data: &Path) -> Result<(), Failure> {
     cluster::dirs::create(&folder(data)).map_err(|error| Failure::Precondition(error.to_string()))?;
     let path = password_file(data);
-    let failed = |error: std::io::Error| Failure::Precondition(format!("{}: {error}", path.display()));
+    let failed = |error: std::io::Error| Failure::file(&path, &error);
     if path.exists() {
         return Ok(());
     }
@@ -32,7 +33,7 @@ pub(crate) fn make_password(data: &Path) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
     let mut file =
         options.write(true).create(true).truncate(true).mode(0o600).open(&partial).map_err(failed)?;
-    file.write_all(&random()?).and_then(|()| file.write_all(b"\n")).map_err(failed)?;
+    file.write_all(&password()?).and_then(|()| file.write_all(b"\n")).map_err(failed)?;
     match std::fs::hard_link(&partial, &path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(error)),
         _ => {}
@@ -40,13 +41,11 @@ pub(crate) fn make_password(data: &Path) -> Result<(), Failure> {
     std::fs::remove_file(&partial).map_err(failed)
 }
 
-fn random() -> Result<Vec<u8>, Failure> {
+fn password() -> Result<Vec<u8>, Failure> {
     let mut password = Vec::with_capacity(LENGTH);
     while password.len() < LENGTH {
-        let mut byte = [0];
-        getrandom::fill(&mut byte)
-            .map_err(|error| Failure::Precondition(format!("no random numbers from the system: {error}")))?;
-        let index = usize::from(byte[0]);
+        let [byte] = random::bytes()?;
+        let index = usize::from(byte);
         // Every letter equally often: bytes above the last whole multiple are passed over.
         if index < 256 / ALPHABET.len() * ALPHABET.len() {
             password.push(ALPHABET[index % ALPHABET.len()]);

@@ -36,7 +36,7 @@ fn merged(path: &Path, secret: &str) -> Result<Option<String>, Failure> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(io(path, &error)),
+        Err(error) => return Err(Failure::file(path, &error)),
     };
     let merged = seldon::merge_values(&text, secret)
         .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
@@ -49,7 +49,7 @@ pub(crate) fn merge_file(path: &Path, secret: &str) -> Result<(), Failure> {
     // A link is followed: what it points to is what is changed.
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |error: std::io::Error| io(path, &error);
+    let failed = |error: std::io::Error| Failure::file(path, &error);
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     let permissions = match std::fs::metadata(&target) {
@@ -57,7 +57,7 @@ pub(crate) fn merge_file(path: &Path, secret: &str) -> Result<(), Failure> {
         Err(_) => std::os::unix::fs::PermissionsExt::from_mode(0o644),
     };
     file.as_file().set_permissions(permissions).map_err(failed)?;
-    file.persist(&target).map_err(|error| io(path, &error.error))?;
+    file.persist(&target).map_err(|error| Failure::file(path, &error.error))?;
     Ok(())
 }
 
@@ -136,8 +136,4 @@ async fn run(session: &Session, words: &[&str], input: &str) -> Result<String, F
         true => Failure::Precondition(text),
         false => Failure::Refused(text),
     })
-}
-
-fn io(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::Precondition(format!("{}: {error}", path.display()))
 }

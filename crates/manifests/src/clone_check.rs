@@ -43,9 +43,9 @@ pub fn job(config: &Config, secret: &str, image: &str, folders: &[String]) -> Op
         "volumeMounts": [
             { "name": "trust", "mountPath": TRUST, "readOnly": true },
             { "name": "credentials", "mountPath": CREDENTIALS, "readOnly": true },
-            { "name": "work", "mountPath": "/work" },
+            { "name": "scratch", "mountPath": "/scratch" },
         ],
-        "workingDir": "/work",
+        "workingDir": "/scratch",
         // What git says last is what the pod's status says.
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": { "requests": { "cpu": "10m", "memory": "64Mi" }, "limits": { "memory": "512Mi" } },
@@ -65,7 +65,7 @@ pub fn job(config: &Config, secret: &str, image: &str, folders: &[String]) -> Op
             "securityContext": { "runAsUser": 999, "runAsGroup": 999, "fsGroup": 999 },
             "containers": [container],
             "volumes": [
-                { "name": "work", "emptyDir": {} },
+                { "name": "scratch", "emptyDir": {} },
                 // Readable for the group only: ssh refuses a key of its own user that others may read.
                 { "name": "credentials", "secret": {
                     "secretName": secret,
@@ -96,7 +96,7 @@ fn environment(config: &Config, secret: &str) -> Vec<Value> {
     let plain = |name: &str, value: &str| json!({ "name": name, "value": value });
     let of_secret = |name: &str, key: &str| json!({ "name": name, "valueFrom": { "secretKeyRef": { "name": secret, "key": key } } });
     let mut variables = vec![
-        plain("HOME", "/work"),
+        plain("HOME", "/scratch"),
         plain("REPOSITORY", &git.repo_url()),
         plain("BRANCH", git.branch.as_deref().unwrap_or_default()),
         plain("GIT_TERMINAL_PROMPT", "0"),
@@ -138,7 +138,7 @@ fn environment(config: &Config, secret: &str) -> Vec<Value> {
 const SCRIPT: &str = r#"set -eu
 printf '#!/bin/sh\ncase "$1" in Username*) printf "%%s\\n" "$GIT_USERNAME";; *) printf "%%s\\n" "$GIT_PASSWORD";; esac\n' > askpass
 chmod 700 askpass
-[ -z "${GIT_USERNAME:-}" ] || export GIT_ASKPASS=/work/askpass
+[ -z "${GIT_USERNAME:-}" ] || export GIT_ASKPASS=/scratch/askpass
 # Over HTTPS git itself waits for ever.
 timeout 60 git clone --quiet --depth 1 ${BRANCH:+--branch "$BRANCH"} -- "$REPOSITORY" clone || {
     code=$?

@@ -77,7 +77,7 @@ impl Context<'_> {
             file.as_file().sync_all()?;
             file.persist(path).map_err(|error| error.error)
         });
-        written.map(drop).map_err(|error| Failure::Precondition(format!("{}: {error}", path.display())))
+        written.map(drop).map_err(|error| Failure::file(path, &error))
     }
 }
 
@@ -85,7 +85,7 @@ fn read(path: &Path) -> Result<Value, Failure> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(json!({})),
-        Err(error) => return Err(Failure::Precondition(format!("{}: {error}", path.display()))),
+        Err(error) => return Err(Failure::file(path, &error)),
     };
     match yaml::parse_value(&text) {
         Ok(Value::Null) => Ok(json!({})),

@@ -205,6 +205,16 @@ impl Report {
         }
     }
 
+    /// A text in lines of at most 80 columns, the later ones a little further in.
+    pub(crate) fn paragraph(&self, text: &str) {
+        self.wrapped("", text, "  ");
+    }
+
+    /// The same with something in front, and another indent.
+    pub(crate) fn wrapped(&self, first: &str, text: &str, indent: &str) {
+        wrap(text, first, indent).iter().for_each(|line| self.line(line));
+    }
+
     /// A run ended well.
     pub(crate) fn finished(&self, headline: &str, summary: &Summary) {
         match self.json() {

@@ -16,7 +16,6 @@ use crate::args::{Argocd, Global};
 use crate::failure::Failure;
 use crate::fill;
 use crate::observe::Observer;
-use crate::report::wrap;
 use crate::session::{Effects, Session};
 
 pub(crate) fn run(global: &Global, what: Argocd) -> Result<ExitCode, Failure> {
@@ -36,10 +35,6 @@ pub(crate) fn run(global: &Global, what: Argocd) -> Result<ExitCode, Failure> {
         done => done?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn say(session: &Session, text: &str) {
-    wrap(text, "", "  ").iter().for_each(|line| session.report.line(line));
 }
 
 /// The connection, and what is announced, where Argo CD really runs.
@@ -67,7 +62,7 @@ async fn port_forward(session: &Session, port: u16) -> Result<(), Failure> {
     session.report.line("Ctrl-C ends it.");
     // Whoever is on the other end of a connection only sees that it ended.
     while let Some(failure) = forward.failure().await {
-        say(session, &failure.to_string());
+        session.report.paragraph(&failure.to_string());
     }
     Err(Failure::Bug("the local port listens no more".into()))
 }
@@ -77,7 +72,7 @@ async fn open(session: &Session) -> Result<(), Failure> {
     let url = match &address {
         Address::Url(url) => url,
         Address::PortForward { url, why } => {
-            say(session, &format!("{why}: while this runs, {}", access::PORT_FORWARD));
+            session.report.paragraph(&format!("{why}: while this runs, {}", access::PORT_FORWARD));
             url
         }
         Address::NotVerified(_) => return Ok(()),
@@ -123,19 +118,24 @@ async fn log_in(session: &Session, file: Option<PathBuf>, port: u16) -> Result<(
     };
     let context = Context { url: &url, certificate: reach.certificate.as_deref(), token: &token };
     context.write(&file)?;
-    say(session, &format!("admin is logged in: context {} in {}", context.name(), file.display()));
+    session.report.paragraph(&format!(
+        "admin is logged in: context {} in {}",
+        context.name(),
+        file.display()
+    ));
     if !reach.api.is_confidential() {
-        say(
-            session,
+        session.report.paragraph(
             "The address has no TLS: whoever is on the way can read what the command line sends there.",
         );
     }
     if !reach.is_address() {
         if let Some(why) = &reach.passed_over {
-            say(session, why);
+            session.report.paragraph(why);
         }
         let port = if port == access::LOCAL_PORT { String::new() } else { format!(" --port {port}") };
-        say(session, &format!("It goes through a forwarded port: {}{port}", access::PORT_FORWARD));
+        session
+            .report
+            .paragraph(&format!("It goes through a forwarded port: {}{port}", access::PORT_FORWARD));
     }
     Ok(())
 }
@@ -145,6 +145,6 @@ async fn cli(session: &Session, out: &Path) -> Result<(), Failure> {
     let installed = argocd_cli::install(&version, out, &session.tools, &session.report.progress()).await;
     let (path, fetched) = installed.map_err(|error| Failure::Precondition(error.to_string()))?;
     let verb = if fetched { "installed" } else { "is there already" };
-    say(session, &format!("argocd {version} {verb}: {}", path.display()));
+    session.report.paragraph(&format!("argocd {version} {verb}: {}", path.display()));
     Ok(())
 }

@@ -17,7 +17,6 @@ use super::{block_on, print};
 use crate::args::{Credentials, GenerateDeployKey, Global, Trust};
 use crate::failure::Failure;
 use crate::git;
-use crate::report::wrap;
 use crate::session::Session;
 
 /// Longest wait for the keys of a host.
@@ -47,7 +46,7 @@ fn check(session: &Session) -> Result<(), Failure> {
     let mut wrong = None;
     for (path, auth) in given {
         match block_on(git::credentials(session, Some(auth))) {
-            Ok(sound) => say(session, &format!("{path}: {}", described(&sound, auth))),
+            Ok(sound) => session.report.paragraph(&format!("{path}: {}", described(&sound, auth))),
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
             // The last one is told at the end, as of every command; others where they are found.
             Err(failure) => {
@@ -69,10 +68,6 @@ fn check(session: &Session) -> Result<(), Failure> {
         tell_problems(session, path, &KnownHosts::parse(&read(path)?));
     }
     Ok(())
-}
-
-fn say(session: &Session, text: &str) {
-    wrap(text, "", "  ").iter().for_each(|line| session.report.line(line));
 }
 
 fn described(sound: &Sound, auth: &GitAuth) -> String {
@@ -121,7 +116,7 @@ fn create(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
             "{} is there already, and a key is not overwritten\n  choose another file with `--out`",
             path.display()
         )),
-        _ => Failure::Precondition(format!("{}: {error}", path.display())),
+        _ => Failure::file(path, &error),
     })
 }
 
@@ -163,7 +158,7 @@ fn trust(session: &Session, args: &Trust) -> Result<(), Failure> {
         session.report.line(&format!("Nothing to add to {}.", path.display()));
         return Ok(());
     }
-    host_keys::append(&path, &lines).map_err(|error| io(&path, &error))?;
+    host_keys::append(&path, &lines).map_err(|error| Failure::file(&path, &error))?;
     session.report.line(&format!(
         "Added {} to {}.",
         crate::report::count(lines.len(), "key"),
@@ -271,10 +266,6 @@ fn host_and_port(text: &str) -> Result<(String, u16), Failure> {
 fn read(path: &Path) -> Result<String, Failure> {
     match std::fs::read_to_string(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        read => read.map_err(|error| io(path, &error)),
+        read => read.map_err(|error| Failure::file(path, &error)),
     }
-}
-
-fn io(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::Precondition(format!("{}: {error}", path.display()))
 }

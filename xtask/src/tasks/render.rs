@@ -29,8 +29,10 @@ fn write(out: &Path, files: &BTreeMap<String, String>) -> Result<(), Failure> {
         let path = out.join(name);
         let in_the_way = match std::fs::symlink_metadata(&path) {
             Err(error) if is_missing(&error) => false,
-            Err(error) => return Err(failure(&path, error)),
-            Ok(metadata) => !metadata.is_file() || !is_ours(&path).map_err(|error| failure(&path, error))?,
+            Err(error) => return Err(Failure::file(&path, &error)),
+            Ok(metadata) => {
+                !metadata.is_file() || !is_ours(&path).map_err(|error| Failure::file(&path, &error))?
+            }
         };
         if in_the_way {
             return Err(Failure::Usage(format!(
@@ -42,19 +44,15 @@ fn write(out: &Path, files: &BTreeMap<String, String>) -> Result<(), Failure> {
     }
     for stage in ::stages::ALL {
         let folder = out.join(stage.name);
-        clear(&folder).map_err(|error| failure(&folder, error))?;
+        clear(&folder).map_err(|error| Failure::file(&folder, &error))?;
     }
     for (name, text) in files {
         let path = out.join(name);
         std::fs::create_dir_all(path.parent().unwrap_or(out))
             .and_then(|()| std::fs::write(&path, text))
-            .map_err(|error| failure(&path, error))?;
+            .map_err(|error| Failure::file(&path, &error))?;
     }
     Ok(())
-}
-
-fn failure(path: &Path, error: std::io::Error) -> Failure {
-    Failure::Precondition(format!("{}: {error}", path.display()))
 }
 
 fn is_missing(error: &std::io::Error) -> bool {

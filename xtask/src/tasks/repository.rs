@@ -11,7 +11,6 @@ use stages::{Inputs, Observed};
 use super::block_on;
 use crate::args::{GitHost, Global, Repository};
 use crate::failure::Failure;
-use crate::report::wrap;
 use crate::session::{Session, blocking};
 use crate::{apply, git};
 
@@ -43,22 +42,22 @@ async fn check(session: &Session, write: bool) -> Result<(), Failure> {
     let state = match git::remote(session, config.git.auth.as_ref()).await? {
         None => git::look(session).await?.unwrap_or_default(),
         Some(_) if git::client_certificate(config).is_some() => {
-            say(session, "not verified: the client certificate is given to Argo CD only");
+            session.report.paragraph("not verified: the client certificate is given to Argo CD only");
             return Ok(());
         }
         Some(remote) => {
             let url = remote.url.clone();
             let state = git::look_at(session, remote, write).await?;
             let accepted = if config.git.auth.is_some() { ", credentials accepted" } else { "" };
-            say(session, &format!("{url}: reached{accepted}"));
+            session.report.paragraph(&format!("{url}: reached{accepted}"));
             if state.writable == Some(true) {
-                say(session, "write access: yes");
+                session.report.paragraph("write access: yes");
             }
             state
         }
     };
     if let Some(branch) = &state.branch {
-        say(session, &format!("branch {branch}"));
+        session.report.paragraph(&format!("branch {branch}"));
     }
     // The very plan of the stage: what it would make here, or why it can't be used as it is.
     let stage = ::stages::select::find("git-repository")?;
@@ -73,7 +72,7 @@ async fn check(session: &Session, write: bool) -> Result<(), Failure> {
         )));
     }
     if !folders.is_empty() {
-        say(session, &format!("a folder for every environment: {}", folders.join(", ")));
+        session.report.paragraph(&format!("a folder for every environment: {}", folders.join(", ")));
     }
     Ok(())
 }
@@ -82,13 +81,10 @@ async fn create(session: &Session, host: Option<GitHost>, private: bool) -> Resu
     let remote = remote(session).await?;
     let host = Host::detect(&remote.url, host.map(kind))?;
     let created = host.create(&remote.credentials, private, &remote.trust, remote.timeout).await?;
-    say(
-        session,
-        &match created {
-            Created::New => format!("{} is made at {}", remote.url, host.kind().name()),
-            Created::AlreadyThere => format!("{} is there already", remote.url),
-        },
-    );
+    session.report.paragraph(&match created {
+        Created::New => format!("{} is made at {}", remote.url, host.kind().name()),
+        Created::AlreadyThere => format!("{} is there already", remote.url),
+    });
     Ok(())
 }
 
@@ -115,13 +111,14 @@ async fn init(session: &Session) -> Result<(), Failure> {
     let Some(remote) = git::remote(session, git.auth.as_ref()).await? else {
         let path = repository::local_path(&git.repo_url()).unwrap_or_default();
         blocking(move || apply::init_repository(&path, &git, &folders)).await?;
-        say(session, &format!("{}: a folder for every environment", session.config.git.repo_url()));
+        session
+            .report
+            .paragraph(&format!("{}: a folder for every environment", session.config.git.repo_url()));
         return Ok(());
     };
     let author = git.author.unwrap_or_default();
     let pushed = repository::init_remote(&remote, &author, &folders).await?;
-    say(
-        session,
+    session.report.paragraph(
         &match pushed {
             Pushed::Nothing => format!("{}: nothing is missing", remote.url),
             Pushed::Commit { branch, commit } => {
@@ -140,8 +137,4 @@ async fn init(session: &Session) -> Result<(), Failure> {
 
 fn short(commit: &str) -> &str {
     commit.get(..8).unwrap_or(commit)
-}
-
-fn say(session: &Session, text: &str) {
-    wrap(text, "", "  ").iter().for_each(|line| session.report.line(line));
 }

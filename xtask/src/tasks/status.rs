@@ -11,7 +11,7 @@ use crate::access::{self, Address, application_status};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::observe::Observer;
-use crate::report::{Report, wrap};
+use crate::report::Report;
 use crate::runner::title;
 use crate::session::{Effects, Session};
 
@@ -40,9 +40,7 @@ async fn status(session: &Session) -> Result<(), Failure> {
                     other => other.to_string(),
                 };
                 let why = format!("not looked at: {}", text.lines().next().unwrap_or_default());
-                wrap(&why, &format!("{:16} ", stage.name), &" ".repeat(17))
-                    .iter()
-                    .for_each(|line| report.line(line));
+                report.wrapped(&format!("{:16} ", stage.name), &why, &" ".repeat(17));
                 continue;
             }
         };
@@ -56,9 +54,7 @@ async fn status(session: &Session) -> Result<(), Failure> {
             (None, 0) => format!("as configured ({} checked)", plan.unchanged),
             (None, changes) => format!("{changes} differ: cargo xtask plan --only {}", stage.name),
         };
-        wrap(&state, &format!("{:16} ", stage.name), &" ".repeat(17))
-            .iter()
-            .for_each(|line| report.line(line));
+        report.wrapped(&format!("{:16} ", stage.name), &state, &" ".repeat(17));
     }
     applications(&client, session, report).await?;
     match access::look(session, &client, observer.nodes()).await? {
@@ -67,7 +63,7 @@ async fn status(session: &Session) -> Result<(), Failure> {
             report.line(&format!("Argo CD: {url} after: {}", access::PORT_FORWARD));
         }
         Address::NotVerified(why) => {
-            wrap(&why, "Argo CD: no address: ", "  ").iter().for_each(|line| report.line(line));
+            report.wrapped("Argo CD: no address: ", &why, "  ");
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use super::block_on;
 use crate::args::{Global, Webhooks};
 use crate::failure::Failure;
 use crate::observe::Observer;
-use crate::report::{count, wrap};
+use crate::report::count;
 use crate::session::{Effects, Session};
 use crate::webhooks::{self, Site, deliver};
 
@@ -64,7 +64,7 @@ impl<'a> Work<'a> {
     }
 
     fn say(&self, text: &str) {
-        wrap(text, "", "  ").iter().for_each(|line| self.session.report.line(line));
+        self.session.report.paragraph(text);
     }
 
     /// The webhooks as they are, and what is observed with them.
