@@ -3,6 +3,7 @@
 mod environment;
 mod expose;
 mod git;
+mod notifications;
 mod seldon;
 mod webhooks;
 
@@ -16,6 +17,7 @@ use crate::argocd::version::ArgoVersion;
 pub use environment::*;
 pub use expose::*;
 pub use git::*;
+pub use notifications::*;
 pub use seldon::*;
 pub use webhooks::*;
 
