@@ -18,6 +18,7 @@ mod provider;
 mod quickstart;
 mod refusals;
 mod secrets;
+mod teardown;
 mod tidy;
 mod webhooks;
 

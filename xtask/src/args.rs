@@ -65,6 +65,8 @@ enum Task {
     Render(Render),
     /// Show how the cluster compares with the configuration
     Status,
+    /// Take away what setup made, and nothing else; the cluster and the Git repository stay
+    Teardown(Teardown),
     /// Write a commented configuration file
     Init(Init),
     /// Print the JSON Schema of the configuration
@@ -149,6 +151,20 @@ pub(crate) struct Plan {
     /// Give exit code 10 where there are changes
     #[arg(long)]
     pub(crate) exit_code: bool,
+}
+
+/// What to take away.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Teardown {
+    /// Show what would go, and change nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Leave Argo CD installed
+    #[arg(long)]
+    pub(crate) keep_argocd: bool,
+    /// Longest wait for one thing, such as a namespace that is being deleted: 90s, 10m
+    #[arg(long, value_parser = duration, default_value = "5m", value_name = "TIME")]
+    pub(crate) timeout: Duration,
 }
 
 /// Which stage.
@@ -338,6 +354,7 @@ impl Args {
             Task::Stages => tasks::stages::run(),
             Task::Render(args) => tasks::render::run(&global, &args),
             Task::Status => tasks::status::run(&global),
+            Task::Teardown(args) => tasks::teardown::run(&global, args),
             Task::Init(args) => tasks::init::run(&args),
             Task::Schema => tasks::schema::run(),
             Task::Credentials(what) => tasks::credentials::run(&global, what),

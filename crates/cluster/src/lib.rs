@@ -7,6 +7,7 @@ pub mod argocd;
 pub mod client;
 pub mod dirs;
 pub mod error;
+pub mod gone;
 pub mod observe;
 pub mod port_forward;
 pub mod provider;

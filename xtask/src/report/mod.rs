@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use cluster::tools::{Event as ToolEvent, Progress};
 use manifests::ObjectRef;
 use serde::Serialize;
+use stages::teardown::Undoing;
 use stages::{Plan, Stage};
 
 use crate::args::Output;
@@ -60,6 +61,8 @@ pub(crate) struct Summary {
     pub(crate) created: usize,
     /// Objects that were changed.
     pub(crate) changed: usize,
+    /// Objects that were deleted.
+    pub(crate) deleted: usize,
     /// Objects that were as they should be.
     pub(crate) unchanged: usize,
     /// What could not be checked, and why.
@@ -150,6 +153,24 @@ impl Report {
     pub(crate) fn stage_failed(&self, stage: &Stage) {
         if !self.json() {
             self.0.human.stage_failed(stage);
+        }
+    }
+
+    /// What the way back of a stage is.
+    pub(crate) fn undoing(&self, stage: &Stage, undoing: &Undoing) {
+        match self.json() {
+            true => json::undoing(stage.name, undoing),
+            false => self.0.human.undoing(stage, undoing, self.0.verbose),
+        }
+    }
+
+    /// The way back of a stage is done.
+    pub(crate) fn stage_undone(&self, stage: &Stage, undoing: &Undoing) {
+        let started = self.0.stage.lock().expect("never poisoned").take();
+        let took = started.map_or(Duration::ZERO, |(_, instant)| instant.elapsed());
+        match self.json() {
+            true => json::stage_undone(stage.name, undoing, took),
+            false => self.0.human.stage_undone(stage, undoing, took),
         }
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod setup;
 pub(crate) mod stage;
 pub(crate) mod stages;
 pub(crate) mod status;
+pub(crate) mod teardown;
 pub(crate) mod webhooks;
 
 use std::future::Future;
