@@ -118,22 +118,24 @@ impl Client {
 fn told_apart(error: &(dyn std::error::Error + 'static)) -> ProbeError {
     let mut next = Some(error);
     while let Some(current) = next {
-        if let Some(tls) = current.downcast_ref::<rustls::Error>() {
-            return ProbeError::Tls(sorted(tls));
-        }
-        if let Some(io) = current.downcast_ref::<std::io::Error>() {
-            // The source of such an error is that of what it holds, which would be passed over.
-            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                return ProbeError::Tls(sorted(tls));
-            }
-            match io.kind() {
-                std::io::ErrorKind::ConnectionRefused => return ProbeError::Refused,
-                // The standard library has no kind for it.
-                _ if io.to_string().contains("failed to lookup address") => return ProbeError::UnknownHost,
-                _ => {}
-            }
+        if let Some(known) = known(current) {
+            return known;
         }
         next = current.source();
     }
     ProbeError::NoAnswer(crate::client::innermost(error))
+}
+
+fn known(error: &(dyn std::error::Error + 'static)) -> Option<ProbeError> {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(ProbeError::Tls(sorted(tls)));
+    }
+    let io = error.downcast_ref::<std::io::Error>()?;
+    match io.kind() {
+        std::io::ErrorKind::ConnectionRefused => Some(ProbeError::Refused),
+        // The standard library has no kind for it.
+        _ if io.to_string().contains("failed to lookup address") => Some(ProbeError::UnknownHost),
+        // The source of such an error is that of what it holds, which would be passed over.
+        _ => io.get_ref().and_then(|inner| known(inner)),
+    }
 }

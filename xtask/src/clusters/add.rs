@@ -56,6 +56,12 @@ impl Steps {
 impl<'a> Add<'a> {
     /// Finds out which cluster it is, and refuses what would be of no use. Changes nothing.
     pub(crate) async fn of(hub: &'a Hub<'a>, args: &AddCluster) -> Result<Self, Failure> {
+        let version = &hub.session.config.argocd.version;
+        if args.project.is_some() && !version.has_project_clusters() {
+            return Err(Failure::Usage(format!(
+                "--project: Argo CD knows clusters of a project since v2.2.0, and this is {version}"
+            )));
+        }
         let kubeconfig = args.kubeconfig.file.as_deref();
         let endpoint = endpoint(kubeconfig, args)?;
         let target = connect(kubeconfig, &args.context).await?;

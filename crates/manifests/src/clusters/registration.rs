@@ -92,7 +92,7 @@ impl Registration {
         let mut set = |key: &str, value: &str| data.insert(key.into(), STANDARD.encode(value).into());
         set("name", &self.name);
         set("server", self.address.as_str());
-        if let Some(project) = self.project.as_ref().filter(|_| argocd.version.has_project_clusters()) {
+        if let Some(project) = &self.project {
             set("project", project);
         }
         let fill = match &self.access {
