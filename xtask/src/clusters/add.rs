@@ -39,7 +39,7 @@ pub(crate) struct Add<'a> {
 
 /// What would change.
 pub(crate) struct Steps {
-    /// What goes in the other cluster: rights of an earlier `add`.
+    /// What goes in the other cluster: rights of an earlier `add`, the token of an account that was deleted.
     pub(crate) obsolete: Vec<ObjectRef>,
     /// What comes there.
     pub(crate) target: Plan,
@@ -114,16 +114,20 @@ impl<'a> Add<'a> {
         };
         let obsolete = before.map_or(Vec::new(), |before| account.obsolete(&before));
         wanted.extend(obsolete.iter().cloned());
-        let observed = observe(&self.target, &wanted).await?;
+        let mut observed = observe(&self.target, &wanted).await?;
         refuse_foreign(&observed)?;
+        let there = |object: &ObjectRef| observed.object(object).is_some();
+        let mut obsolete: Vec<ObjectRef> = obsolete.into_iter().filter(there).collect();
+        let secret = account.token();
+        let live = observed.object(&account.reference());
+        if observed.object(&secret).is_some_and(|token| Account::is_stale(token, live)) {
+            observed.objects.insert(secret.clone(), Live::Absent);
+            obsolete.push(secret);
+        }
         let mut target = Plan::default();
         objects.into_iter().for_each(|object| target.push_apply(Apply::new(object), &observed));
         let token = observed.object(&account.token()).and_then(token);
-        Ok(Steps {
-            obsolete: obsolete.into_iter().filter(|object| observed.object(object).is_some()).collect(),
-            target,
-            hub: self.hub_plan(token.as_ref()).await?,
-        })
+        Ok(Steps { obsolete, target, hub: self.hub_plan(token.as_ref()).await? })
     }
 
     /// What Argo CD would be told, given the token there.

@@ -66,7 +66,7 @@ pub(crate) async fn check(
         }
         Err(ProbeError::Unauthorized) => {
             let why = missing(stored, &token, kubeconfig).await;
-            Checked::Bad(format!("{}: {why}\n  make a new one: {again}", ProbeError::Unauthorized))
+            Checked::Bad(format!("{}: {why}\n  put it right: {again}", ProbeError::Unauthorized))
         }
         Err(error @ ProbeError::Forbidden(_)) => {
             Checked::Bad(format!("{error}\n  give the rights again: {again}"))

@@ -41,6 +41,13 @@ impl Account {
         ObjectRef::namespaced("v1", "Secret", &self.namespace, &format!("{}-long-lived-token", self.name))
     }
 
+    /// Whether a token is that of an account which was deleted since: Kubernetes takes such a Secret away some time
+    /// later, and what is applied to it meanwhile goes with it.
+    pub fn is_stale(token: &Object, account: Option<&Object>) -> bool {
+        let of = token.annotation("kubernetes.io/service-account.uid");
+        of.is_some() && of != account.map(|account| account.text("/metadata/uid"))
+    }
+
     /// What a live ServiceAccount says of itself.
     pub fn of(live: &Object) -> Option<Self> {
         Some(Self {
