@@ -205,7 +205,9 @@ fn a_cluster_comes_works_and_goes() {
     two.remove(&[]).exits(0).says("removed");
     is_same(&two.target.api(), &before);
     is_same(&two.hub.api(), &known);
-    planted.is_in_no_file_of(&two.hub.work());
+    for folder in [two.hub.work(), two.hub.data(), two.target.data()] {
+        assert!(planted.is_in_no_file_of(&folder) > 0, "{}", folder.display());
+    }
     two.remove(&[]).exits(2).says("knows no cluster prod; it knows: in-cluster");
 }
 
@@ -219,6 +221,7 @@ fn refused(two: &Two) {
     two.add_raw(&["--server", "https://localhost:6443"]).exits(2).says("leads to Argo CD's own pod");
     two.add_raw(&["--server", "http://10.0.0.1"]).exits(2).says("is not https");
     add(&[&hub, "--kubeconfig", &own]).exits(2).says("which it knows already, as in-cluster").says("--label");
+    two.add(&["--namespaces", "default,nowhere"]).exits(3).says("Namespace/nowhere is not in the cluster");
     add(&["nowhere", "--kubeconfig", &own])
         .exits(3)
         .says(&format!("there is no context nowhere; there are: {hub}"));

@@ -7,12 +7,10 @@ mod remove;
 use std::time::Duration;
 
 use cluster::apply::{Condition, Patching};
-use cluster::connect::Endpoint;
 use cluster::observe::Found;
 use cluster::{Client, ClusterError};
 use manifests::clusters::Stored;
 use manifests::{Object, ObjectRef};
-use secrecy::SecretString;
 use stages::Observed;
 use stages::observed::Live;
 
@@ -97,9 +95,4 @@ async fn apply(client: &Client, object: Object, manager: &str, force: bool) -> R
         )),
         error => error.into(),
     })
-}
-
-/// A connection to what is stored, as Argo CD has it.
-async fn as_argocd(endpoint: &Endpoint, token: &SecretString) -> Result<Client, Failure> {
-    Ok(Client::with_token(endpoint, token).await?)
 }

@@ -36,7 +36,7 @@ fn registration(namespaces: &[&str]) -> Registration {
     let connection = connection(&account);
     Registration {
         name: "prod".into(),
-        address: Address::parse("https://10.0.0.1:6443/").unwrap(),
+        address: Address::parse("https://10.0.0.1:6443/").expect("an address"),
         labels: BTreeMap::from([("env".to_owned(), "production".to_owned())]),
         project: Some("ml".into()),
         access: Some((account, connection)),
@@ -46,7 +46,7 @@ fn registration(namespaces: &[&str]) -> Registration {
 }
 
 fn written(objects: &[Object]) -> String {
-    objects.iter().map(|object| yaml::to_string(object)).collect::<Vec<_>>().join("---\n")
+    objects.iter().map(yaml::to_string).collect::<Vec<_>>().join("---\n")
 }
 
 /// As it is in the server, applied by this tool, with a token filled in.
@@ -58,15 +58,15 @@ fn live(registration: &Registration) -> Object {
         value["data"][key] = BASE64_STANDARD.encode(connection.config("planted")).into();
     }
     value["metadata"]["managedFields"] = json!([{ "manager": "gitops-setup", "operation": "Apply" }]);
-    value.try_into().unwrap()
+    value.try_into().expect("an object")
 }
 
 /// Its data, readable.
 fn data(secret: &Object) -> String {
-    let data = secret.get("/data").and_then(Value::as_object).unwrap();
+    let data = secret.get("/data").and_then(Value::as_object).expect("it has data");
     let lines = data.iter().map(|(key, value)| {
-        let value = BASE64_STANDARD.decode(value.as_str().unwrap()).unwrap();
-        format!("{key} = {}\n", String::from_utf8(value).unwrap())
+        let value = BASE64_STANDARD.decode(value.as_str().expect("a text")).expect("base64");
+        format!("{key} = {}\n", String::from_utf8(value).expect("a text"))
     });
     lines.collect()
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use manifests::clusters::{ACCOUNT, NAMESPACE};
 
@@ -44,7 +45,7 @@ pub(crate) struct AddCluster {
     #[command(flatten)]
     pub(crate) kubeconfig: Kubeconfig,
     /// Name in Argo CD [default: the context's]
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: Option<String>,
     /// Address by which Argo CD reaches the cluster [default: that of the context]
     #[arg(long, value_name = "URL")]

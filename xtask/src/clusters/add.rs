@@ -6,6 +6,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use cluster::Client;
 use cluster::connect::Endpoint;
 use cluster::observe::Found;
@@ -18,7 +20,7 @@ use stages::observed::Live;
 use stages::{Action, Apply, Observed, Plan};
 use tokio::time::Instant;
 
-use super::{Hub, apply, as_argocd, connect, identity, observe};
+use super::{Hub, apply, connect, identity, observe};
 use crate::apply::wait_for;
 use crate::args::AddCluster;
 use crate::failure::Failure;
@@ -116,6 +118,7 @@ impl<'a> Add<'a> {
         wanted.extend(obsolete.iter().cloned());
         let mut observed = observe(&self.target, &wanted).await?;
         refuse_foreign(&observed)?;
+        self.refuse_missing(account).await?;
         let there = |object: &ObjectRef| observed.object(object).is_some();
         let mut obsolete: Vec<ObjectRef> = obsolete.into_iter().filter(there).collect();
         let secret = account.token();
@@ -128,6 +131,21 @@ impl<'a> Add<'a> {
         objects.into_iter().for_each(|object| target.push_apply(Apply::new(object), &observed));
         let token = observed.object(&account.token()).and_then(token);
         Ok(Steps { obsolete, target, hub: self.hub_plan(token.as_ref()).await? })
+    }
+
+    /// Rights can only be given in namespaces that are there.
+    async fn refuse_missing(&self, account: &Account) -> Result<(), Failure> {
+        for name in account.namespaces.iter().chain([&account.namespace]) {
+            let namespace = ObjectRef::cluster_scoped("v1", "Namespace", name);
+            if self.target.read(&namespace).await? == Found::Absent {
+                let context = &self.wanted.context;
+                return Err(Failure::Precondition(format!(
+                    "{namespace} is not in the cluster of context {context}\n  make it first: kubectl --context \
+                     {context} create namespace {name}"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// What Argo CD would be told, given the token there.
@@ -170,7 +188,14 @@ impl<'a> Add<'a> {
 
     /// The token, once Kubernetes has made it.
     async fn token(&self, secret: &ObjectRef) -> Result<SecretString, Failure> {
-        wait_for(self.hub.session, &self.target, secret, "/data/token").await?;
+        let made = wait_for(self.hub.session, &self.target, secret, "/data/token").await;
+        made.map_err(|failure| match failure {
+            Failure::TimedOut(text) => Failure::TimedOut(format!(
+                "{text}\n  the cluster's kube-controller-manager makes tokens: does it run? kubectl get pods -n \
+                 kube-system"
+            )),
+            other => other,
+        })?;
         let found = match self.target.read(secret).await? {
             Found::Object(live) => token(&live),
             Found::Absent | Found::KindUnknown => None,
@@ -180,7 +205,7 @@ impl<'a> Add<'a> {
 
     /// Uses the token as Argo CD will. That the server can't be reached from here says nothing about Argo CD.
     async fn verify(&self, token: &SecretString, namespaces: &[String]) -> Result<String, Failure> {
-        let client = as_argocd(&self.endpoint, token).await?;
+        let client = Client::with_token(&self.endpoint, token).await?;
         let deadline = Instant::now() + SETTLE;
         loop {
             let probed = client.probe(namespaces).await;
@@ -222,18 +247,13 @@ impl<'a> Add<'a> {
                 let value = token.and_then(|token| filled(fill, token));
                 let value = value.ok_or_else(|| Failure::Bug("a cluster without its token".into()))?;
                 if let Some(data) = object.get_mut("/data") {
-                    data[key.as_str()] = base64(&value).into();
+                    data[key.as_str()] = BASE64_STANDARD.encode(value).into();
                 }
             }
             apply(&self.hub.client, object, &change.manager, force).await?;
         }
         Ok(())
     }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use ::base64::Engine;
-    ::base64::prelude::BASE64_STANDARD.encode(bytes)
 }
 
 fn filled(fill: &Fill, token: &SecretString) -> Option<Vec<u8>> {

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use cluster::Client;
 use cluster::connect::Endpoint;
 use cluster::observe::Found;
 use cluster::probe::ProbeError;
@@ -11,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::add::token;
-use super::{as_argocd, connect, identity};
+use super::{connect, identity};
 use crate::failure::Failure;
 use crate::observe::value;
 
@@ -37,7 +40,7 @@ pub(crate) async fn check(
             false => Checked::NotVerified("Argo CD does not log in there by a token".into()),
         });
     };
-    let client = as_argocd(&endpoint, &token).await?;
+    let client = Client::with_token(&endpoint, &token).await?;
     let again = match &stored.context {
         Some(context) => format!("cargo xtask clusters add {context} --name {}", stored.name),
         None => format!("cargo xtask clusters add CONTEXT --name {}", stored.name),
@@ -82,10 +85,10 @@ pub(crate) async fn check(
 fn connection(stored: &Stored, secret: &Object) -> Option<(Endpoint, SecretString)> {
     let config: Value = serde_json::from_slice(&value(secret, "config")?).ok()?;
     let tls = &config["tlsClientConfig"];
-    let ca = Object::new(&secret.reference()).with("data", tls.clone());
+    let ca = tls["caData"].as_str().and_then(|data| BASE64_STANDARD.decode(data).ok());
     let endpoint = Endpoint {
         server: stored.server.clone(),
-        ca: value(&ca, "caData").and_then(|bytes| String::from_utf8(bytes).ok()),
+        ca: ca.and_then(|bytes| String::from_utf8(bytes).ok()),
         insecure: tls["insecure"] == true,
         server_name: tls["serverName"].as_str().map(str::to_owned),
     };

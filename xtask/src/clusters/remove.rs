@@ -164,11 +164,8 @@ async fn account(client: &Client, stored: Option<&Stored>, name: &str) -> Result
 
 /// What is there, ours and others'.
 fn sorted(objects: &[ObjectRef], observed: &Observed) -> (Vec<ObjectRef>, Vec<ObjectRef>) {
-    let there = objects.iter().filter_map(|object| Some((object, observed.object(object)?)));
-    let (ours, foreign): (Vec<_>, Vec<_>) = there.partition(|(_, live)| clusters::is_ours(live));
-    let references =
-        |objects: Vec<(&ObjectRef, _)>| objects.into_iter().map(|(object, _)| object.clone()).collect();
-    (references(ours), foreign.into_iter().map(|(object, _)| object.clone()).collect())
+    let there = objects.iter().filter(|object| observed.object(object).is_some());
+    there.cloned().partition(|object| observed.object(object).is_some_and(clusters::is_ours))
 }
 
 fn refuse_foreign(stored: &Stored) -> Result<(), Failure> {

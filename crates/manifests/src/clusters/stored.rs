@@ -153,12 +153,13 @@ impl Registration {
     pub fn is_free(&self, secret: &ObjectRef, known: &[Stored]) -> Result<(), Taken> {
         for other in known {
             let (name, server) = (other.name.clone(), other.server.clone());
-            match &other.secret {
-                _ if !same_server(&other.server, self.address.as_str()) => {
-                    if other.name == self.name {
-                        return Err(Taken::Name { name, server });
-                    }
+            if !same_server(&server, self.address.as_str()) {
+                if name == self.name {
+                    return Err(Taken::Name { name, server });
                 }
+                continue;
+            }
+            match &other.secret {
                 None => {}
                 Some(secret) if !other.ours => {
                     return Err(Taken::Foreign { name, server, secret: secret.clone() });
