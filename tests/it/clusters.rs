@@ -377,6 +377,12 @@ fn what_is_cut_off_is_finished_and_others_are_left_alone() {
     audits.iter().for_each(Audit::has_no_writes);
     assert!(watch.ends() > 1);
 
+    // It is no repository that was forgotten.
+    let remote =
+        ["plan", "-v", "--only", "git-credentials", "--set", "git.url=https://git.example/ml/gitops"];
+    let plan = two.hub.run(&remote);
+    assert!(!plan.exits(0).output().contains("Secret/cluster-"), "{}", plan.output());
+
     // Removed on one side only.
     hub.delete(&path_of(&two.secret()));
     two.remove(&[]).exits(2).says("--context CONTEXT");

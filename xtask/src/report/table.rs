@@ -26,7 +26,16 @@ pub(super) fn clusters(clusters: &[Stored]) -> Vec<String> {
         };
         vec![cluster.name.clone(), cluster.server.clone(), namespaces, labels.join(", "), maker.into()]
     });
-    table(&std::iter::once(title).chain(rows).collect::<Vec<_>>())
+    let mut rows: Vec<Vec<String>> = rows.collect();
+    let title = title.into_iter().enumerate();
+    // What is so everywhere leaves its room to addresses.
+    let said = |column: usize| rows.iter().any(|row| !["", "all"].contains(&row[column].as_str()));
+    let (kept, title): (Vec<usize>, Vec<String>) = title.filter(|(column, _)| said(*column)).unzip();
+    for row in &mut rows {
+        *row = kept.iter().map(|column| std::mem::take(&mut row[*column])).collect();
+    }
+    rows.insert(0, title);
+    table(&rows)
 }
 
 /// Rows of as many cells each; cells that are too wide go on in further lines.
@@ -60,6 +69,18 @@ fn lines(row: &[String], widths: &[usize]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_that_say_nothing_are_left_out() {
+        let lines = clusters(&Stored::all([]));
+        assert_eq!(
+            lines,
+            [
+                "NAME        SERVER                          MADE BY",
+                "in-cluster  https://kubernetes.default.svc  Argo CD"
+            ]
+        );
+    }
 
     #[test]
     fn wide_cells_go_on_below_and_nothing_is_left_out() {
