@@ -3,6 +3,7 @@
 mod access;
 mod argocd;
 mod clone_job;
+mod clusters;
 mod credentials;
 mod docs;
 mod errors;

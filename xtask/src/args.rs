@@ -1,5 +1,7 @@
 //! The command line. Parsing does no work; `run` hands over to the tasks.
 
+mod clusters;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use stages::select::Selection;
 
 use crate::failure::Failure;
 use crate::tasks;
+
+pub(crate) use clusters::{AddCluster, CheckClusters, Clusters, RemoveCluster};
 
 /// From a config file and a Kubernetes cluster to a verified GitOps set-up with Argo CD.
 #[derive(Debug, Parser)]
@@ -86,6 +90,9 @@ enum Task {
     /// List, test, rotate and remove the webhooks at the Git host
     #[command(subcommand)]
     Webhooks(Webhooks),
+    /// Clusters that Argo CD deploys to, apart from its own: add, check, remove
+    #[command(subcommand)]
+    Clusters(Clusters),
     /// Make, delete and find the cluster
     #[command(subcommand)]
     Cluster(Cluster),
@@ -362,6 +369,7 @@ impl Args {
             Task::Argocd(what) => tasks::argocd::run(&global, what),
             Task::Seldon(what) => tasks::seldon::run(&global, what),
             Task::Webhooks(what) => tasks::webhooks::run(&global, what),
+            Task::Clusters(what) => tasks::clusters::run(&global, what),
             Task::Cluster(what) => tasks::cluster::run(&global, what),
         }
     }

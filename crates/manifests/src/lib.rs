@@ -5,6 +5,7 @@
 
 pub mod argocd;
 pub mod clone_check;
+pub mod clusters;
 pub mod config;
 pub mod environment;
 pub mod expose;

@@ -318,7 +318,9 @@ fn is_argocds_own(object: &ObjectRef, inputs: &Inputs) -> bool {
 /// What a stage did that stays, by design.
 fn stays(stage: &Stage, inputs: &Inputs) -> Option<String> {
     match stage.name {
-        "git-repository" if !inputs.config.git.url.is_empty() => Some("the Git repository stays as it is".into()),
+        "git-repository" if !inputs.config.git.url.is_empty() => {
+            Some("the Git repository stays as it is".into())
+        }
         "seldon-values" if inputs.config.seldon.is_some() => {
             Some("the Helm values of Seldon Enterprise Platform stay as they are".into())
         }

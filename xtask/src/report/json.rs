@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use manifests::clusters::Stored;
 use serde_json::{Value, json};
 use stages::teardown::Undoing;
 use stages::{Plan, Stage};
@@ -52,6 +53,19 @@ pub(super) fn finished(summary: &Summary) {
         "unchanged": summary.unchanged, "notVerified": summary.not_verified, "facts": facts,
         "seconds": summary.seconds,
     }));
+}
+
+pub(super) fn clusters(clusters: &[Stored]) {
+    let clusters: Value = clusters.iter().map(cluster).collect();
+    print(&json!({ "event": "clusters", "clusters": clusters }));
+}
+
+fn cluster(cluster: &Stored) -> Value {
+    json!({
+        "name": cluster.name, "server": cluster.server, "labels": cluster.labels,
+        "namespaces": cluster.namespaces, "project": cluster.project, "context": cluster.context,
+        "ours": cluster.ours, "inCluster": cluster.is_in_cluster(),
+    })
 }
 
 pub(super) fn failed(failure: &Failure) {

@@ -2,6 +2,7 @@
 
 mod human;
 mod json;
+mod table;
 mod text;
 
 use std::sync::{Arc, Mutex};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use cluster::tools::{Event as ToolEvent, Progress};
 use manifests::ObjectRef;
+use manifests::clusters::Stored;
 use serde::Serialize;
 use stages::teardown::Undoing;
 use stages::{Plan, Stage};
@@ -242,6 +244,19 @@ impl Report {
             true => json::finished(summary),
             false => self.0.human.finished(headline, summary),
         }
+    }
+
+    /// The clusters that Argo CD knows.
+    pub(crate) fn clusters(&self, clusters: &[Stored]) {
+        match self.json() {
+            true => json::clusters(clusters),
+            false => table::clusters(clusters).iter().for_each(|line| self.0.human.line(line)),
+        }
+    }
+
+    /// What actions would change, or have changed.
+    pub(crate) fn actions(&self, plan: &Plan) {
+        text::plan(plan).iter().for_each(|line| self.line(line));
     }
 
     /// The plan of a whole run.

@@ -2,6 +2,7 @@
 
 pub(crate) mod argocd;
 pub(crate) mod cluster;
+pub(crate) mod clusters;
 pub(crate) mod credentials;
 pub(crate) mod init;
 pub(crate) mod plan;

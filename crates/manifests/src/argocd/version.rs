@@ -52,6 +52,11 @@ impl ArgoVersion {
         self.since(3, 0)
     }
 
+    /// A cluster may belong to one project (key `project` of its Secret, since 2.2).
+    pub fn has_project_clusters(&self) -> bool {
+        self.since(2, 2)
+    }
+
     /// Push events of Azure DevOps are understood (since 3.5).
     pub fn knows_azure_devops_events(&self) -> bool {
         self.since(3, 5)
