@@ -11,6 +11,7 @@ mod git_credentials;
 mod git_repository;
 mod install_argocd;
 mod logging;
+mod notifications;
 mod project_token;
 mod root_path;
 mod seldon_values;
@@ -95,6 +96,7 @@ pub const ALL: &[&Stage] = &[
     &project_token::STAGE,
     &seldon_values::STAGE,
     &webhooks::STAGE,
+    &notifications::STAGE,
     &verify::STAGE,
 ];
 
