@@ -51,7 +51,11 @@ fn asked(config: &Config, applications: &Value) -> Option<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("notifications");
     let go = |words: &[&str]| {
         let mut go = Command::new("go");
-        go.args(words).current_dir(&folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        go.args(words)
+            .current_dir(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         go
     };
     let why = match go(&["mod", "download"]).output() {
@@ -64,8 +68,11 @@ fn asked(config: &Config, applications: &Value) -> Option<Value> {
         return None;
     }
     let secret = notifications::secret(config).expect("they are configured");
-    let values: BTreeMap<&String, String> =
-        secret.fill.iter().map(|(key, _)| (key, BASE64_STANDARD.encode(format!("value: of \"{key}\"")))).collect();
+    let values: BTreeMap<&String, String> = secret
+        .fill
+        .iter()
+        .map(|(key, _)| (key, BASE64_STANDARD.encode(format!("value: of \"{key}\""))))
+        .collect();
     let given = json!({
         "configMap": notifications::config_map(config).expect("they are configured").as_value(),
         "secret": { "data": values },
@@ -156,7 +163,8 @@ fn is_sound(message: &Value, what: &str) {
     let text = message.to_string();
     assert!(!text.contains("<no value>") && !text.contains("nil"), "{what}: {text}");
     let json = |pointer: &str| -> Value {
-        let text = message.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{what}: {message}"));
+        let text =
+            message.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{what}: {message}"));
         serde_json::from_str(text).unwrap_or_else(|error| panic!("{what}: {error}: {text}"))
     };
     let attachment = &json("/slack/attachments")[0];
@@ -167,7 +175,11 @@ fn is_sound(message: &Value, what: &str) {
     let summary = message["pagerdutyv2"]["summary"].as_str().expect("a text");
     assert!(!summary.contains('\n') && summary.len() < 1024, "{what}: {summary}");
     let phase = body["phase"].as_str().expect("a text");
-    for said in [summary, message["message"].as_str().expect("a text"), message["email"]["subject"].as_str().expect("a text")] {
+    for said in [
+        summary,
+        message["message"].as_str().expect("a text"),
+        message["email"]["subject"].as_str().expect("a text"),
+    ] {
         assert!(said.contains(&format!("sync {phase}")), "{what}: {said}");
     }
 }
@@ -203,7 +215,10 @@ fn what_is_sent_reaches_those_who_subscribed() {
     assert_eq!((&body["event"], &body["phase"]), (&json!("on-sync-failed"), &json!("Error")));
     assert_eq!(body["message"], ERROR);
     let slack = &to("/slack/chat.postMessage")["form"];
-    assert_eq!((&slack["token"], &slack["channel"]), (&json!(["value: of \"slack-token\""]), &json!(["fraud"])));
+    assert_eq!(
+        (&slack["token"], &slack["channel"]),
+        (&json!(["value: of \"slack-token\""]), &json!(["fraud"]))
+    );
     let attachments: Value =
         serde_json::from_str(slack["attachments"][0].as_str().expect("a text")).expect("JSON");
     assert_eq!(attachments[0]["fields"][0]["value"], "Error", "{attachments}");

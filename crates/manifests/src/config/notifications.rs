@@ -50,8 +50,7 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
     clashes.extend(templates(notifications));
     for (index, global) in notifications.subscriptions.iter().enumerate() {
         let place = path::of_item("notifications.subscriptions", index);
-        clashes.extend(subscription(&place, &global.subscription(), config));
-        clashes.extend(recipients(&place, &global.recipients, ':'));
+        clashes.extend(subscription(&place, &global.subscription(), ':', config));
         clashes.extend(labels(&place, &global.labels));
     }
     clashes
@@ -60,10 +59,11 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
 /// What is wrong with the subscriptions of one Application; `place` is the path of their list.
 pub(super) fn subscriptions(place: &str, subscriptions: &[Subscription], config: &Config) -> Vec<Clash> {
     let items = subscriptions.iter().enumerate();
-    items.flat_map(|(index, item)| subscription(&path::of_item(place, index), item, config)).collect()
+    items.flat_map(|(index, item)| subscription(&path::of_item(place, index), item, ';', config)).collect()
 }
 
-fn subscription(place: &str, subscription: &Subscription, config: &Config) -> Vec<Clash> {
+/// `separator` is what can't be in a recipient.
+fn subscription(place: &str, subscription: &Subscription, separator: char, config: &Config) -> Vec<Clash> {
     // A mistake in them is reported already.
     if subscription.trigger.is_empty() || subscription.service.is_empty() {
         return Vec::new();
@@ -99,7 +99,7 @@ fn subscription(place: &str, subscription: &Subscription, config: &Config) -> Ve
             ),
         ));
     }
-    clashes.extend(recipients(place, named, ';'));
+    clashes.extend(recipients(place, named, separator));
     clashes
 }
 
@@ -107,8 +107,10 @@ fn undefined<'a>(path: &str, what: &str, name: &str, known: impl Iterator<Item =
     let known: Vec<&String> = known.collect();
     let meant = words::did_you_mean(name, known.iter().map(|name| name.as_str()));
     let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-    let defined = if known.is_empty() { "none is".into() } else { words::list(&known) };
-    let message = format!("{what} `{name}` is not defined; defined: {defined}{meant}");
+    let message = match known.as_slice() {
+        [] => format!("{what} `{name}` is not defined, and no other is"),
+        known => format!("{what} `{name}` is not defined; expected {}{meant}", words::list(known)),
+    };
     Clash::new(&[path], message)
 }
 
@@ -123,7 +125,9 @@ fn destinations(place: &str, name: &str, service: &NotificationService, recipien
         }
         (NotificationService::Pagerduty { integration_keys }, [_, ..]) => {
             let unknown = recipients.iter().filter(|recipient| !integration_keys.contains_key(*recipient));
-            unknown.map(|recipient| undefined(place[0], "integration key", recipient, integration_keys.keys())).collect()
+            unknown
+                .map(|recipient| undefined(place[0], "integration key", recipient, integration_keys.keys()))
+                .collect()
         }
         (_, []) => {
             let message = format!("`{name}` needs recipients, such as channels or addresses");
@@ -153,7 +157,8 @@ fn sections<'a>(
     };
     let clash = |template: &String| {
         let section = pointer.trim_start_matches('/').replace('/', ".");
-        let message = format!("template `{template}` has no `{section}`, without which `{name}` can't carry it");
+        let message =
+            format!("template `{template}` has no `{section}`, without which `{name}` can't carry it");
         Clash::new(&[&format!("{place}.trigger")], message)
     };
     sent.filter(lacks).map(clash).collect()
@@ -164,7 +169,8 @@ fn recipients(place: &str, recipients: &[String], separator: char) -> Vec<Clash>
     let bad = recipients.iter().enumerate().filter(|(_, recipient)| is_bad(recipient));
     bad.map(|(index, _)| {
         let path = path::of_item(&format!("{place}.recipients"), index);
-        let message = format!("`{path}` is empty, or has a `{separator}` or a space at an end, which no recipient has");
+        let message =
+            format!("`{path}` is empty, or has a `{separator}` or a space at an end, which no recipient has");
         Clash::new(&[&path], message)
     })
     .collect()
@@ -234,7 +240,8 @@ fn service(place: &str, service: &NotificationService, config: &Config) -> Vec<C
                 let message = format!("`{place}` needs `url` or `urlFrom`, and not both");
                 clashes.push(Clash::new(&[&path, &place], message));
             } else if url.as_deref().is_some_and(|url| !webhooks::is_url(url)) {
-                let message = format!("`{path}` {}; one that holds a secret goes to `urlFrom`", webhooks::NO_URL);
+                let message =
+                    format!("`{path}` {}; one that holds a secret goes to `urlFrom`", webhooks::NO_URL);
                 clashes.push(Clash::new(&[&path], message));
             }
             let headers = headers.iter().enumerate();
@@ -250,7 +257,9 @@ fn service(place: &str, service: &NotificationService, config: &Config) -> Vec<C
 fn header(place: &str, header: &NotificationHeader) -> Option<Clash> {
     let name = header.name.to_ascii_lowercase();
     let message = match (header.value.is_empty(), &header.value_from) {
-        (true, None) => format!("header `{}` needs `value`, or `valueFrom` where it is a secret", header.name),
+        (true, None) => {
+            format!("header `{}` needs `value`, or `valueFrom` where it is a secret", header.name)
+        }
         (false, None) if SECRET_HEADERS.iter().any(|word| name.contains(word)) => format!(
             "header `{}` holds a secret; name it by `valueFrom`, with what stands before it in `value`",
             header.name
@@ -283,7 +292,8 @@ fn triggers(notifications: &Notifications) -> Vec<Clash> {
     for (name, conditions) in &notifications.triggers {
         let place = path::of_key("notifications.triggers", name);
         if conditions.is_empty() {
-            clashes.push(Clash::new(&[&place], format!("trigger `{name}` has no condition, and never sends")));
+            clashes
+                .push(Clash::new(&[&place], format!("trigger `{name}` has no condition, and never sends")));
         }
         for (index, condition) in conditions.iter().enumerate() {
             let place = format!("{}.send", path::of_item(&place, index));
@@ -303,7 +313,9 @@ fn templates(notifications: &Notifications) -> Vec<Clash> {
         let count = |braces| text.matches(braces).count();
         let message = match yaml::parse_value(text) {
             Err(error) => format!("template `{name}` is {error}"),
-            Ok(value) if !value.is_object() => format!("template `{name}` must be a mapping, such as `message: …`"),
+            Ok(value) if !value.is_object() => {
+                format!("template `{name}` must be a mapping, such as `message: …`")
+            }
             Ok(_) if count("{{") != count("}}") => {
                 format!("template `{name}` has {} `{{{{` and {} `}}}}`", count("{{"), count("}}"))
             }

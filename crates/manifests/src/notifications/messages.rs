@@ -144,7 +144,8 @@ impl Message {
     fn slack(&self) -> Value {
         // As Slack asks for it: otherwise an error that holds `<!channel>` calls everyone.
         let text = r#"($details | replace "&" "&amp;" | replace "<" "&lt;" | replace ">" "&gt;")"#;
-        let field = |title: &str, value: &str| format!(r#"(dict "title" "{title}" "value" {value} "short" true)"#);
+        let field =
+            |title: &str, value: &str| format!(r#"(dict "title" "{title}" "value" {value} "short" true)"#);
         let fields = [field("Sync", "$phase"), field("Health", "$healthy"), field("Revision", "$revision")];
         json!({ "attachments": self.field(&format!(
             "{{{{- $fields := list {} -}}}}\n{{{{ list (dict \"color\" \"{}\" \"title\" $name \"title_link\" $link \

@@ -1,8 +1,8 @@
 //! Notifications: who is told what about Applications. Subscriptions to a single one are annotations on it.
 
+use manifests::ObjectRef;
 use manifests::argocd::names;
 use manifests::notifications::{config_map, secret};
-use manifests::ObjectRef;
 
 use super::git_credentials::remove_copy;
 use super::{Stage, install_argocd::require, no_checks};
@@ -42,7 +42,9 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     require(observed, &names::notifications_controller(inputs.argocd_namespace()), inputs)?;
     let mut plan = Plan::default();
     if inputs.config.notifications_url().is_none() {
-        plan.notes.push("messages have no links to Argo CD: its address is told by `notifications.argocdUrl`".into());
+        plan.notes.push(
+            "messages have no links to Argo CD: its address is told by `notifications.argocdUrl`".into(),
+        );
     }
     let keys: Vec<String> = secret.fill.iter().map(|(key, _)| format!("\"{key}\"")).collect();
     let holds = |copy: &str| keys.iter().any(|key| copy.contains(key));

@@ -187,7 +187,8 @@ impl Config {
         let given = given.or_else(|| self.webhooks.as_ref()?.argocd_url.clone());
         let url = given.or_else(|| {
             let certificate = self.expose.ingress.as_ref().and_then(|ingress| ingress.tls_secret.as_ref());
-            let secure = certificate.is_some() || self.argocd.tls_termination == super::TlsTermination::Argocd;
+            let secure =
+                certificate.is_some() || self.argocd.tls_termination == super::TlsTermination::Argocd;
             let host = self.expose.host.as_ref().filter(|_| secure && self.expose.via != super::Via::None)?;
             Some(format!("https://{host}"))
         })?;
