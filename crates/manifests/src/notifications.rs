@@ -20,7 +20,7 @@ pub(crate) use services::secrets;
 /// What the annotation of a subscription begins with.
 const SUBSCRIBE: &str = "notifications.argoproj.io/subscribe.";
 
-/// The names of all triggers: the built-in ones and those of the configuration.
+/// The conditions of all triggers, by name: the built-in ones and those of the configuration.
 pub(crate) fn triggers(notifications: &Notifications) -> BTreeMap<String, Vec<TriggerCondition>> {
     let mut triggers = messages::triggers();
     triggers.extend(notifications.triggers.clone());

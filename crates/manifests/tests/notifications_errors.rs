@@ -215,4 +215,11 @@ fn releases_that_do_not_have_it() {
     gitops.yaml:3:3: the variant `core` has no controller that sends notifications;
       remove `notifications` or use another variant
     ");
+    let chained = "notifications: {triggers: {on-fire: [{when: 'app?.x == 1', send: [app-deployed], oncePer: 'app?.y'}]}}\n";
+    assert_snapshot!(errors(&format!("{chained}argocd: {{version: v2.5.0}}\n")), @"
+    gitops.yaml:1:45: Argo CD reads `?.` since v2.6.0, and this is v2.5.0; compare
+      with `nil` instead
+    gitops.yaml:1:91: Argo CD reads `?.` since v2.6.0, and this is v2.5.0; compare
+      with `nil` instead
+    ");
 }

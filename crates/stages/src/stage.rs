@@ -63,6 +63,8 @@ pub enum Fact {
     /// The credentials of the Git repository and whom to trust there: checked, and read into
     /// [`Inputs::known_hosts`] and [`Inputs::ca_certificate`], before anything is observed.
     Credentials,
+    /// The tokens of notifications, which are looked up before anything is observed.
+    Tokens,
     /// [`Inputs::install`]; known before anything is observed.
     Manifest,
 }

@@ -62,6 +62,11 @@ impl ArgoVersion {
         self.since(2, 3)
     }
 
+    /// Expressions of triggers may have `?.` (since 2.6, with version 1.9 of their language).
+    pub fn knows_optional_chaining(&self) -> bool {
+        self.since(2, 6)
+    }
+
     /// Notifications know PagerDuty's Events API v2 (since 2.8): that of 2.7 has no `service.pagerdutyv2`.
     pub fn notifies_pagerduty_events(&self) -> bool {
         self.since(2, 8)

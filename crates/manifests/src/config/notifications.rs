@@ -47,6 +47,7 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
     }
     clashes.extend(same_keys(notifications));
     clashes.extend(triggers(notifications));
+    clashes.extend(expressions(config, notifications));
     clashes.extend(templates(notifications));
     for (index, global) in notifications.subscriptions.iter().enumerate() {
         let place = path::of_item("notifications.subscriptions", index);
@@ -300,6 +301,30 @@ fn triggers(notifications: &Notifications) -> Vec<Clash> {
             let unknown = condition.send.iter().enumerate().filter(|(_, name)| !templates.contains(*name));
             clashes.extend(unknown.map(|(index, name)| {
                 undefined(&path::of_item(&place, index), "template", name, templates.iter())
+            }));
+        }
+    }
+    clashes
+}
+
+/// One expression that can't be read ends all notifications.
+fn expressions(config: &Config, notifications: &Notifications) -> Vec<Clash> {
+    let version = &config.argocd.version;
+    if version.knows_optional_chaining() {
+        return Vec::new();
+    }
+    let mut clashes = Vec::new();
+    for (name, conditions) in &notifications.triggers {
+        let place = path::of_key("notifications.triggers", name);
+        for (index, condition) in conditions.iter().enumerate() {
+            let place = path::of_item(&place, index);
+            let once_per = condition.once_per.as_deref().unwrap_or_default();
+            let fields = [("when", condition.when.as_str()), ("oncePer", once_per)];
+            clashes.extend(fields.iter().filter(|(_, text)| text.contains("?.")).map(|(key, _)| {
+                let message = format!(
+                    "Argo CD reads `?.` since v2.6.0, and this is {version}; compare with `nil` instead"
+                );
+                Clash::new(&[&format!("{place}.{key}")], message)
             }));
         }
     }

@@ -5,7 +5,7 @@ use manifests::argocd::names;
 use manifests::notifications::{config_map, secret};
 
 use super::git_credentials::remove_copy;
-use super::{Stage, install_argocd::require, no_checks};
+use super::{Fact, Stage, install_argocd::require, no_checks};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
 use crate::plan::{Apply, Plan, PlanError};
@@ -19,7 +19,7 @@ pub(super) const STAGE: Stage = Stage {
     // The Secret is worth nothing without its values.
     objects: |inputs| config_map(&inputs.config).into_iter().collect(),
     checks: no_checks,
-    facts: &[],
+    facts: &[Fact::Tokens],
     secrets: |inputs, _| secret(&inputs.config).into_iter().collect(),
 };
 

@@ -40,11 +40,14 @@ fn configured(inputs: &Inputs) -> Observed {
 }
 
 fn applies(plan: &Plan) -> Vec<&Apply> {
-    let apply = |action| match action {
-        &Action::Apply(ref apply) => apply.as_ref(),
-        other => panic!("{other:?}"),
-    };
     plan.actions.iter().map(apply).collect()
+}
+
+fn apply(action: &Action) -> &Apply {
+    match action {
+        Action::Apply(apply) => apply,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn changes(plan: &Plan) -> String {
