@@ -13,6 +13,7 @@ mod git_setup;
 mod helm;
 mod killed;
 mod manifests;
+mod notifications;
 mod port_forward;
 mod projects;
 mod provider;

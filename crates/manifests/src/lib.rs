@@ -12,6 +12,7 @@ pub mod expose;
 pub mod files;
 pub mod fill;
 pub mod known_hosts;
+pub mod notifications;
 pub mod object;
 pub mod repository;
 pub mod seldon;

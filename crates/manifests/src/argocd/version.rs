@@ -62,6 +62,21 @@ impl ArgoVersion {
         self.since(3, 5)
     }
 
+    /// Notifications are a part of Argo CD (since 2.3).
+    pub fn has_notifications(&self) -> bool {
+        self.since(2, 3)
+    }
+
+    /// Expressions of triggers may have `?.` (since 2.6, with version 1.9 of their language).
+    pub fn knows_optional_chaining(&self) -> bool {
+        self.since(2, 6)
+    }
+
+    /// Notifications know PagerDuty's Events API v2 (since 2.8): that of 2.7 has no `service.pagerdutyv2`.
+    pub fn notifies_pagerduty_events(&self) -> bool {
+        self.since(2, 8)
+    }
+
     /// First release whose repositories know a key, for those that came later than Argo CD 1.6. The keys are those
     /// of repository Secrets.
     pub fn knows_repository_key(&self, key: &str) -> bool {

@@ -44,6 +44,9 @@ pub struct Config {
     /// Webhooks at the Git host, so that changes are pushed instead of polled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhooks: Option<Webhooks>,
+    /// Who is told what about Applications.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notifications: Option<Notifications>,
 }
 
 /// Where Kubernetes comes from.
