@@ -54,7 +54,9 @@ pub(super) fn check_of(live: &str, name: &str) -> Option<String> {
 fn parsed(text: &str) -> Result<Map<String, Value>, NotAMap> {
     match yaml::parse_value(text) {
         Ok(Value::Null) => Ok(Map::new()),
-        Ok(Value::Object(map)) if map.values().all(|custom| custom.is_object() || custom.is_null()) => Ok(map),
+        Ok(Value::Object(map)) if map.values().all(|custom| custom.is_object() || custom.is_null()) => {
+            Ok(map)
+        }
         _ => Err(NotAMap),
     }
 }
@@ -80,7 +82,10 @@ mod tests {
         for name in ["admissionregistration.k8s.io/Webhook", "ray.io/RayJob"] {
             assert_eq!(map[name], theirs[name], "{name}");
         }
-        assert_eq!(map["ray.io/RayCluster"][HEALTH].as_str().unwrap().lines().next(), Some(super::super::MARK));
+        assert_eq!(
+            map["ray.io/RayCluster"][HEALTH].as_str().unwrap().lines().next(),
+            Some(super::super::MARK)
+        );
         assert_eq!(yaml::parse_value(&merged(&with, &[]).unwrap()).unwrap(), theirs);
         assert_eq!(merged(THEIRS, &[]).unwrap(), THEIRS, "not one byte");
     }

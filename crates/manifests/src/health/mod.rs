@@ -14,7 +14,7 @@ use crate::object::Object;
 pub use customizations::{CUSTOMIZATIONS_KEY, NotAMap, merged};
 
 /// First line of every check in the cluster. By it later runs know their own.
-const MARK: &str = "-- Health check by gitops-setup. Without this line, it stays as you change it.";
+pub const MARK: &str = "-- Health check by gitops-setup. Without this line, it stays as you change it.";
 
 /// A health check for one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

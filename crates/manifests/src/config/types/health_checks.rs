@@ -11,6 +11,7 @@ use crate::health;
 pub struct HealthChecks {
     /// The kinds; by default all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub kinds: Option<Vec<HealthKind>>,
     /// Replaces Argo CD's own check of KServe's InferenceService, by which one that has failed for good is progressing.
     pub inference_service: bool,
