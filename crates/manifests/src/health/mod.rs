@@ -72,19 +72,19 @@ pub const CHECKS: &[HealthCheck] = &[
     HealthCheck {
         group: "ray.io",
         kind: "RayCluster",
-        source: "kuberay v1.4.2: ray-operator/apis/ray/v1/raycluster_types.go",
+        source: "kuberay v1.5.1: ray-operator/apis/ray/v1/raycluster_types.go",
         lua: include_str!("lua/ray.io_RayCluster.lua"),
     },
     HealthCheck {
         group: "ray.io",
         kind: "RayJob",
-        source: "kuberay v1.4.2: ray-operator/apis/ray/v1/rayjob_types.go",
+        source: "kuberay v1.5.1: ray-operator/apis/ray/v1/rayjob_types.go",
         lua: include_str!("lua/ray.io_RayJob.lua"),
     },
     HealthCheck {
         group: "ray.io",
         kind: "RayService",
-        source: "kuberay v1.4.2: ray-operator/apis/ray/v1/rayservice_types.go",
+        source: "kuberay v1.5.1: ray-operator/apis/ray/v1/rayservice_types.go",
         lua: include_str!("lua/ray.io_RayService.lua"),
     },
     HealthCheck {

@@ -17,7 +17,7 @@ local function health(as, message)
   return { status = as, message = message }
 end
 
-if deployment == "Failed" then return health("Degraded", "failed") end
+if deployment == "Failed" or deployment == "ValidationFailed" then return health("Degraded", "failed") end
 if deployment == "Complete" then
   if job == "SUCCEEDED" then return health("Healthy", "succeeded") end
   if job == "FAILED" then return health("Degraded", "failed") end
@@ -25,6 +25,7 @@ if deployment == "Complete" then
   return health("Unknown", "complete, with a result that is not known")
 end
 if spec.suspend == true or deployment == "Suspended" then return health("Suspended", "suspended") end
+if deployment == "Waiting" then return health("Suspended", "waits for somebody to submit the job") end
 if deployment == "Retrying" then return health("Progressing", "trying again") end
 if deployment == "Running" then return health("Progressing", "running") end
 return health("Progressing", "not running yet")

@@ -46,4 +46,7 @@ if upgrade.status == "True" then return health("Progressing", "being upgraded", 
 if ready.status == "True" or (ready.status == nil and status.serviceStatus == "Running") then
   return health("Healthy", "running")
 end
+if ready.status == "False" and ready.reason == "InitializingTimeout" then
+  return health("Degraded", "not ready in time", ready)
+end
 return health("Progressing", "not ready", ready)
