@@ -2,7 +2,7 @@
 //!
 //! Argo CD runs each file alone: base and `table` are all it has (no `string`, no `math`), `obj` is the object, one
 //! second is the limit. That is why small functions are in several files. A status that is missing or is nothing
-//! that can be read is never an error, which would hide the object's state and everybody else's.
+//! that can be read is never an error: Argo CD would take the whole Application's comparison for failed.
 
 mod customizations;
 

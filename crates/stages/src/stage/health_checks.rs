@@ -55,7 +55,8 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     let mut data = health::keys(&in_keys);
     let before = live.text(&format!("/data/{CUSTOMIZATIONS_KEY}"));
     let after = health::merged(before, &in_text).map_err(|error| unreadable(&reference, error))?;
-    if after.is_empty() && !before.is_empty() {
+    let goes = after.is_empty() && !before.is_empty();
+    if goes {
         plan.actions.push(Action::RemoveField {
             object: reference.clone(),
             pointer: format!("/data/{CUSTOMIZATIONS_KEY}"),
@@ -68,13 +69,13 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     let owns_text = || {
         diff::owned_data(live, &stage_manager(STAGE.name)).iter().any(|(key, _)| *key == CUSTOMIZATIONS_KEY)
     };
-    let shares = !after.is_empty() && (after != before || !in_text.is_empty() || owns_text());
-    if shares {
+    if !after.is_empty() && (after != before || !in_text.is_empty() || owns_text()) {
         data.insert(CUSTOMIZATIONS_KEY.into(), after.into());
     }
     // By the first line of a check it is known whose it is, so ours are taken back.
     let apply = Apply::new(Object::new(&reference).with("data", data)).by_stage(STAGE.name).forced();
-    plan.push_apply(if shares { apply.if_unchanged(Some(live)) } else { apply }, observed);
+    // Nobody's check that is put there meanwhile is overwritten. What is removed first makes it another version.
+    plan.push_apply(if goes { apply } else { apply.if_unchanged(Some(live)) }, observed);
     Ok(plan)
 }
 

@@ -125,7 +125,7 @@ fn since_2_1_every_check_has_a_key_and_others_keys_stay() {
         let first = planned(&inputs, &start);
         let applied = apply(&first);
         assert_eq!((applied.manager.as_str(), applied.force), ("gitops-setup-health-checks", true));
-        assert_eq!(applied.precondition, Precondition::None, "nothing is shared");
+        assert_eq!(applied.precondition, Precondition::Unchanged("7".into()));
         assert_eq!(applied.object.get("/data"), Some(&Value::Object(health::keys(CHECKS))), "{version}");
         assert_eq!((stage("health-checks").objects)(&inputs).first(), Some(&applied.object));
         let state = after(&start, &first);
