@@ -14,7 +14,7 @@ use crate::PROGRAM;
 
 static SHARED: Shared = Shared::new();
 
-const STAGES: [&str; 16] = [
+const STAGES: [&str; 17] = [
     "cluster",
     "install-argocd",
     "admin-password",
@@ -29,6 +29,7 @@ const STAGES: [&str; 16] = [
     "project-token",
     "seldon-values",
     "webhooks",
+    "health-checks",
     "notifications",
     "verify",
 ];

@@ -11,6 +11,7 @@ pub mod environment;
 pub mod expose;
 pub mod files;
 pub mod fill;
+pub mod health;
 pub mod known_hosts;
 pub mod notifications;
 pub mod object;

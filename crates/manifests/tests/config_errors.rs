@@ -20,6 +20,23 @@ fn environments(items: &str) -> String {
 }
 
 #[test]
+fn a_kind_without_a_health_check() {
+    let text = "healthChecks:\n  kinds: [ray.io/Rayjob]\n  inferenceServices: true\n";
+    assert_snapshot!(errors(text), @"
+    gitops.yaml:2:11: `healthChecks.kinds[0]` is `ray.io/Rayjob`; expected
+      `argoproj.io/Application`, `kubeflow.org/MPIJob`, `kubeflow.org/PyTorchJob`,
+      `kubeflow.org/TFJob`, `machinelearning.seldon.io/SeldonDeployment`,
+      `mlops.seldon.io/Experiment`, `mlops.seldon.io/Model`,
+      `mlops.seldon.io/Pipeline`, `mlops.seldon.io/Server`, `ray.io/RayCluster`,
+      `ray.io/RayJob`, `ray.io/RayService`, `serving.kserve.io/InferenceGraph`,
+      `serving.kserve.io/ServingRuntime`, `serving.kserve.io/TrainedModel` or
+      `trainer.kubeflow.org/TrainJob`; did you mean `ray.io/RayJob`?
+    gitops.yaml:3:3: unknown key `inferenceServices` in healthChecks; expected
+      `inferenceService` or `kinds`; did you mean `inferenceService`?
+    ");
+}
+
+#[test]
 fn everything_at_once_in_the_order_of_the_file() {
     let text = "\
 cluster:
@@ -123,12 +140,13 @@ fn unknown_missing_and_repeated_keys() {
     ");
     assert_snapshot!(errors("colour: blue\n"), @"
     gitops.yaml:1:1: unknown key `colour`; expected `argocd`, `cluster`,
-      `environments`, `expose`, `git`, `logging`, `notifications`, `seldon` or
-      `webhooks`
+      `environments`, `expose`, `git`, `healthChecks`, `logging`, `notifications`,
+      `seldon` or `webhooks`
     ");
     assert_snapshot!(errors("? [a, b]\n: c\n"), @"
     gitops.yaml:1:3: unknown key `…`; expected `argocd`, `cluster`, `environments`,
-      `expose`, `git`, `logging`, `notifications`, `seldon` or `webhooks`
+      `expose`, `git`, `healthChecks`, `logging`, `notifications`, `seldon` or
+      `webhooks`
     ");
     assert_snapshot!(errors("git: {url: a.com/b}\nenvironments:\n  - project: a\n"), @"
     gitops.yaml:3:5: missing key `namespace` in environments[0] (Namespace, and
@@ -376,7 +394,8 @@ fn mistakes_from_elsewhere_name_their_origin() {
     --set cluster.nodes: `cluster.nodes` is `0`; expected a whole number from 1 to
       1000
     --set x: unknown key `x`; expected `argocd`, `cluster`, `environments`,
-      `expose`, `git`, `logging`, `notifications`, `seldon` or `webhooks`
+      `expose`, `git`, `healthChecks`, `logging`, `notifications`, `seldon` or
+      `webhooks`
     --set git.url: `git.url` is plain http, which anyone on the way can read and
       change; use https:// or ssh://
     --set git.branch: the value is not valid YAML: unclosed bracket '['

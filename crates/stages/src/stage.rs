@@ -9,6 +9,7 @@ mod environments;
 mod expose;
 mod git_credentials;
 mod git_repository;
+mod health_checks;
 mod install_argocd;
 mod logging;
 mod notifications;
@@ -98,6 +99,7 @@ pub const ALL: &[&Stage] = &[
     &project_token::STAGE,
     &seldon_values::STAGE,
     &webhooks::STAGE,
+    &health_checks::STAGE,
     &notifications::STAGE,
     &verify::STAGE,
 ];

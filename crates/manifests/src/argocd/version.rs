@@ -47,6 +47,11 @@ impl ArgoVersion {
         self.since(2, 1)
     }
 
+    /// Each health check has a key of its own in `argocd-cm` (since 2.1); before, all are in one text.
+    pub fn has_health_check_keys(&self) -> bool {
+        self.since(2, 1)
+    }
+
     /// The keys `repositories` and `repository.credentials` of `argocd-cm` are no longer read (since 3.0).
     pub fn ignores_repositories_in_config(&self) -> bool {
         self.since(3, 0)

@@ -3,6 +3,7 @@
 mod environment;
 mod expose;
 mod git;
+mod health_checks;
 mod notifications;
 mod seldon;
 mod webhooks;
@@ -17,6 +18,7 @@ use crate::argocd::version::ArgoVersion;
 pub use environment::*;
 pub use expose::*;
 pub use git::*;
+pub use health_checks::*;
 pub use notifications::*;
 pub use seldon::*;
 pub use webhooks::*;
@@ -44,6 +46,9 @@ pub struct Config {
     /// Webhooks at the Git host, so that changes are pushed instead of polled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhooks: Option<Webhooks>,
+    /// Health checks for kinds that Argo CD has none for; `{}` for all that this tool knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_checks: Option<HealthChecks>,
     /// Who is told what about Applications.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notifications: Option<Notifications>,

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod filled;
+mod health_checks;
 mod list;
 mod moving;
 mod notifications;

@@ -6,7 +6,9 @@ use super::support::{
 };
 use insta::assert_snapshot;
 use manifests::argocd::names;
-use manifests::config::{Config, GatewayApi, ManifestSource, Provider, SecretRef, Variant, Via};
+use manifests::config::{
+    Config, GatewayApi, HealthChecks, ManifestSource, Provider, SecretRef, Variant, Via,
+};
 use manifests::fill::Fill;
 use manifests::{Object, ObjectRef};
 use serde_json::json;
@@ -38,6 +40,7 @@ fn several() -> Vec<Inputs> {
             config.expose.via = Via::Istio;
             config.environments[0].project = "other".into();
             config.logging = None;
+            config.health_checks = Some(HealthChecks::default());
         }),
         configured(|config| {
             config.expose.via = Via::Ingress;

@@ -1,0 +1,39 @@
+-- PyTorchJob, TFJob and MPIJob: they share one status. A job that has succeeded stays healthy.
+
+local function text(value)
+  if type(value) == "string" then return value end
+  return ""
+end
+
+local status = type(obj.status) == "table" and obj.status or {}
+local conditions = type(status.conditions) == "table" and status.conditions or {}
+
+local function condition(name)
+  for _, entry in pairs(conditions) do
+    if type(entry) == "table" and entry.type == name then return entry end
+  end
+  return {}
+end
+
+local function health(as, message, from)
+  for _, more in ipairs({ text(from and from.reason), text(from and from.message) }) do
+    if more ~= "" then message = message .. ": " .. more end
+  end
+  return { status = as, message = message }
+end
+
+local function is_true(name)
+  return condition(name).status == "True"
+end
+
+local spec = type(obj.spec) == "table" and obj.spec or {}
+local policy = type(spec.runPolicy) == "table" and spec.runPolicy or {}
+
+if is_true("Failed") then return health("Degraded", "failed", condition("Failed")) end
+if is_true("Succeeded") then return health("Healthy", "succeeded", condition("Succeeded")) end
+if policy.suspend == true or is_true("Suspended") then
+  return health("Suspended", "suspended", condition("Suspended"))
+end
+if is_true("Restarting") then return health("Progressing", "restarting", condition("Restarting")) end
+if is_true("Running") then return health("Progressing", "running", condition("Running")) end
+return health("Progressing", "not running yet", condition("Created"))
