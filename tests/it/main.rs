@@ -9,6 +9,7 @@ mod errors;
 mod git_matrix;
 mod git_server;
 mod git_setup;
+mod gitea;
 mod helm;
 mod killed;
 mod manifests;

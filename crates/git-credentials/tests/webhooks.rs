@@ -13,7 +13,9 @@ use git_credentials::hosts::{Hook, HookChange, HostError, Kind, PutHook, SecretA
 use git_credentials::http::Http;
 use git_credentials::signature::{push_event, signed};
 use git_credentials::{Credentials, Trust};
-use providers::{ALL, SECRET, TARGET, body, change, chatty, create, hook, host, list, page, remove, start};
+use providers::{
+    ALL, SECRET, TARGET, body, change, chatty, create, hook, host, list, page, remove, replaces, start,
+};
 use serde_json::Value;
 use server::{Asked, Server, reply};
 
@@ -119,16 +121,16 @@ async fn a_hook_that_differs_is_changed_and_none_added() {
         }
         let server = start();
         server.on(&list(kind), page(kind, &[there], true));
-        let id = if kind == Kind::Gogs { 2 } else { 1 };
+        let id = if replaces(kind) { 2 } else { 1 };
         server.on(&change(kind), reply(200, &hook(kind, id, TARGET).to_string()));
         server.on(&remove(kind, 1), reply(204, ""));
         let put = put(kind, &server, SecretAtHost::Same).await.unwrap();
         assert_eq!(put.change, HookChange::Updated, "{kind:?}");
         let writes = writes(&server);
         assert_eq!(json(&writes[0]), body(kind), "{kind:?}");
-        match kind {
-            Kind::Gogs => assert_eq!(whats(&writes), [change(kind), remove(kind, 1)]),
-            _ => assert_eq!(whats(&writes), [change(kind)], "{kind:?}"),
+        match replaces(kind) {
+            true => assert_eq!(whats(&writes), [change(kind), remove(kind, 1)], "{kind:?}"),
+            false => assert_eq!(whats(&writes), [change(kind)], "{kind:?}"),
         }
     }
 }
@@ -162,6 +164,7 @@ async fn what_a_host_shows_of_a_hook_is_compared() {
         let server = start();
         server.on(&list(kind), page(kind, &[there], true));
         server.on(&change(kind), reply(200, &hook(kind, 1, TARGET).to_string()));
+        server.on(&remove(kind, 1), reply(204, ""));
         let put = put(kind, &server, SecretAtHost::Same).await.unwrap();
         assert_eq!(put.change, HookChange::Updated, "{kind:?} {pointer}");
     }
@@ -258,7 +261,7 @@ async fn of_several_hooks_one_is_kept_and_gets_the_secret() {
         let writes = writes(&server);
         assert_eq!(json(&writes[0]), body(kind), "{kind:?}: first the secret, then the others go");
         let mut gone: Vec<String> = removed.iter().map(|id| remove(kind, id.parse().unwrap())).collect();
-        if kind == Kind::Gogs {
+        if replaces(kind) {
             gone.insert(0, remove(kind, kept));
         }
         assert_eq!(whats(&writes[1..]), gone, "{kind:?}");

@@ -133,12 +133,17 @@ pub(crate) fn create(kind: Kind) -> String {
     }
 }
 
-/// The request that changes webhook 1; Gogs has none that could change a secret.
+/// Whether a hook's secret can't be changed, so that another one takes its place.
+pub(crate) fn replaces(kind: Kind) -> bool {
+    matches!(kind, Kind::Gitea | Kind::Gogs)
+}
+
+/// The request that changes webhook 1, or adds what takes its place.
 pub(crate) fn change(kind: Kind) -> String {
     match kind {
-        Kind::GitHub | Kind::Gitea => format!("PATCH {}/1", path(kind)),
+        Kind::GitHub => format!("PATCH {}/1", path(kind)),
         Kind::Bitbucket => format!("PUT {}/%7B1%7D", path(kind)),
-        Kind::Gogs => create(kind),
+        Kind::Gitea | Kind::Gogs => create(kind),
         Kind::AzureDevOps => format!("PUT {AZURE}/1?api-version=5.0"),
         _ => format!("PUT {}/1", path(kind)),
     }
@@ -244,7 +249,7 @@ pub(crate) fn body(kind: Kind) -> Value {
             "configuration": { "secret": SECRET }, "sslVerificationRequired": true,
         }),
         Kind::Gitea => json!({
-            "type": "gitea", "active": true, "events": ["push"], "branch_filter": "*",
+            "type": "gitea", "active": true, "events": ["push"],
             "config": { "url": TARGET, "content_type": "json", "secret": SECRET },
         }),
         Kind::Gogs => json!({
