@@ -47,6 +47,10 @@ fn webhooks_at(gitea: &Gitea) {
     assert!(second != first);
     writes_nothing(&sandbox, gitea);
 
+    configure(&sandbox, gitea, "https://moved.acme.com");
+    sandbox.run(&["stage", "webhooks"]).exits(0).says("1 changed");
+    hook(&sandbox, gitea, "https://moved.acme.com/argocd/api/webhook");
+
     outputs.push(sandbox.run(&["webhooks", "remove"]));
     outputs[3].exits(0).says("Argo CD: 1 webhook removed");
     assert!(gitea.hooks().is_empty() && stored(&sandbox).is_none(), "it is gone on both sides");

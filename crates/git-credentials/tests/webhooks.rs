@@ -26,7 +26,13 @@ fn credentials() -> Credentials {
 }
 
 fn wanted() -> WantedHook {
-    WantedHook { url: TARGET.into(), secret: Some(SECRET.into()), verify_tls: true, name: "gitops".into() }
+    WantedHook {
+        url: TARGET.into(),
+        former: Vec::new(),
+        secret: Some(SECRET.into()),
+        verify_tls: true,
+        name: "gitops".into(),
+    }
 }
 
 async fn put(kind: Kind, server: &Server, secret: SecretAtHost) -> Result<PutHook, HostError> {
@@ -35,7 +41,7 @@ async fn put(kind: Kind, server: &Server, secret: SecretAtHost) -> Result<PutHoo
 }
 
 async fn take(kind: Kind, server: &Server) -> Result<Vec<Hook>, HostError> {
-    host(kind, server).remove_hook(&credentials(), &Trust::default(), LIMIT, TARGET).await
+    host(kind, server).remove_hook(&credentials(), &Trust::default(), LIMIT, &wanted()).await
 }
 
 /// Everything that was asked but for lists.
@@ -265,6 +271,46 @@ async fn of_several_hooks_one_is_kept_and_gets_the_secret() {
             gone.insert(0, remove(kind, kept));
         }
         assert_eq!(whats(&writes[1..]), gone, "{kind:?}");
+    }
+}
+
+/// The receiver's address is another one now: its hook goes with it, and none is left behind.
+#[tokio::test]
+async fn a_hook_at_an_address_of_before_is_led_to_the_new_one() {
+    let before = "https://old.acme.com/api/webhook";
+    for kind in ALL {
+        let id = hook(kind, 1, before)[if kind == Kind::Bitbucket { "uuid" } else { "id" }].clone();
+        let id = id.as_str().map_or(id.to_string(), str::to_owned);
+        let wanted = WantedHook { former: vec![id], ..wanted() };
+        let server = start();
+        server.on(&list(kind), page(kind, &[hook(kind, 1, before), hook(kind, 2, before)], true));
+        server.on(&change(kind), reply(200, &hook(kind, 1, TARGET).to_string()));
+        server.on(&remove(kind, 1), reply(204, ""));
+        let host = host(kind, &server);
+        let put = host.put_hook(&credentials(), &Trust::default(), LIMIT, &wanted, SecretAtHost::Same).await;
+        assert_eq!(put.unwrap().change, HookChange::Updated, "{kind:?}");
+        let writes = writes(&server);
+        assert_eq!(json(&writes[0]), body(kind), "{kind:?}");
+        let expected = [change(kind), remove(kind, 1)];
+        let expected = if replaces(kind) { &expected[..] } else { &expected[..1] };
+        assert_eq!(whats(&writes), expected, "{kind:?}: another's stays");
+        let hooks = host.hooks(&credentials(), &Trust::default(), LIMIT).await.unwrap();
+        let standing = host.standing(&hooks, &wanted);
+        assert!(standing.moved && !standing.fits, "{kind:?}");
+
+        // Where there is one at the new address, the old one goes.
+        server.on(&list(kind), page(kind, &[hook(kind, 1, before), hook(kind, 2, TARGET)], true));
+        server.on(
+            &change(kind).replace("/1", "/2").replace("1%7D", "2%7D"),
+            reply(200, &hook(kind, 2, TARGET).to_string()),
+        );
+        server.on(&remove(kind, 2), reply(204, ""));
+        let put = host.put_hook(&credentials(), &Trust::default(), LIMIT, &wanted, SecretAtHost::Same).await;
+        assert_eq!(ids(&put.unwrap().removed), ["1"], "{kind:?}");
+
+        server.on(&list(kind), page(kind, &[hook(kind, 1, before), hook(kind, 2, before)], true));
+        let gone = host.remove_hook(&credentials(), &Trust::default(), LIMIT, &wanted).await.unwrap();
+        assert_eq!(ids(&gone), ["1"], "{kind:?}");
     }
 }
 

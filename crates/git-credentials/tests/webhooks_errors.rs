@@ -24,7 +24,13 @@ fn credentials() -> Credentials {
 }
 
 fn wanted() -> WantedHook {
-    WantedHook { url: TARGET.into(), secret: Some(SECRET.into()), verify_tls: true, name: "gitops".into() }
+    WantedHook {
+        url: TARGET.into(),
+        former: Vec::new(),
+        secret: Some(SECRET.into()),
+        verify_tls: true,
+        name: "gitops".into(),
+    }
 }
 
 async fn put_at(host: &Host, limit: Duration) -> Result<PutHook, HostError> {
@@ -254,11 +260,13 @@ async fn what_can_not_be_removed_is_told() {
         let server = start();
         server.on(&list(kind), page(kind, &[hook(kind, 1, TARGET)], true));
         server.on(&remove(kind, 1), said(kind, 403, "no"));
-        let taken = host(kind, &server).remove_hook(&credentials(), &Trust::default(), LIMIT, TARGET).await;
+        let taken =
+            host(kind, &server).remove_hook(&credentials(), &Trust::default(), LIMIT, &wanted()).await;
         assert!(told(&taken.unwrap_err(), kind).contains("can't be removed"), "{kind:?}");
 
         server.on_each(&remove(kind, 1), [reply(503, ""), reply(204, "")]);
-        let taken = host(kind, &server).remove_hook(&credentials(), &Trust::default(), LIMIT, TARGET).await;
+        let taken =
+            host(kind, &server).remove_hook(&credentials(), &Trust::default(), LIMIT, &wanted()).await;
         assert_eq!(taken.unwrap().len(), 1, "{kind:?}");
     }
 }

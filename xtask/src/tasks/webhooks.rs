@@ -192,7 +192,7 @@ impl<'a> Work<'a> {
                 self.say(&format!("{name}: has no secret"));
                 continue;
             };
-            if webhook.hook.is_none() {
+            if webhook.hook.is_none_or(|hook| hook.moved) {
                 return Err(Failure::Precondition(format!(
                     "{} is at no webhook of the repository\n  put it in place: {STAGE}",
                     action.url
