@@ -29,6 +29,15 @@ fn githubs_published_signature_comes_out() {
     assert_eq!(all, format!("X-Event-Key: repo:refs_changed\nX-Hub-Signature: {expected}"));
 }
 
+/// <https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/#Secure-webhooks>: Bitbucket Cloud's, which
+/// Argo CD does not look at; Bitbucket Server signs in the same way.
+#[test]
+fn bitbuckets_published_signature_comes_out() {
+    let all = headers(Kind::BitbucketServer, "It's a Secret to Everybody", "Hello World!");
+    let expected = "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9";
+    assert!(all.ends_with(&format!("X-Hub-Signature: {expected}")), "{all}");
+}
+
 /// Of RFC 2202 (SHA-1) and RFC 4231 (SHA-256) the second case.
 #[test]
 fn signatures_are_those_of_the_standards() {
