@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use cluster::Client;
 use cluster::observe::Found;
-use git_credentials::hosts::{Hook, Host, Kind, Standing, WantedHook};
+use git_credentials::hosts::{Hook, Host, Standing, WantedHook};
 use git_credentials::{Credentials, Trust};
 use manifests::Object;
 use manifests::argocd::names;
-use manifests::config::Config;
+use manifests::config::{Config, GitProvider};
 use manifests::webhooks::{self, Given, Receiver};
 use stages::PutWebhook;
 use stages::observed::{Endpoint, HookState, Nodes, Webhook, WebhooksState};
@@ -68,7 +68,7 @@ fn host(config: &Config) -> Result<Option<Host>, Failure> {
     if let (Some(name), Some(at)) = (&webhooks.repository, url.rfind(['/', ':'])) {
         url.replace_range(at + 1.., name);
     }
-    let host = Host::detect(&url, Some(Kind::from(provider)))?;
+    let host = Host::detect(&url, Some(provider))?;
     let Some(api) = &webhooks.api else { return Ok(Some(host)) };
     let api = match api.contains("://") {
         true => api.clone(),
@@ -161,8 +161,8 @@ fn given(put: &PutWebhook, url: &str) -> Given {
 }
 
 /// Bitbucket Cloud's events are known by the number of the hook.
-fn has_secret(kind: Kind) -> bool {
-    kind != Kind::Bitbucket
+fn has_secret(kind: GitProvider) -> bool {
+    kind != GitProvider::Bitbucket
 }
 
 /// Where a receiver is reached from outside the cluster.

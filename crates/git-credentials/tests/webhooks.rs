@@ -9,10 +9,11 @@ mod server;
 
 use std::time::Duration;
 
-use git_credentials::hosts::{Hook, HookChange, HostError, Kind, PutHook, SecretAtHost, WantedHook};
+use git_credentials::hosts::{Hook, HookChange, HostError, PutHook, SecretAtHost, WantedHook};
 use git_credentials::http::Http;
 use git_credentials::signature::{push_event, signed};
 use git_credentials::{Credentials, Trust};
+use manifests::config::GitProvider;
 use providers::{
     ALL, SECRET, TARGET, body, change, chatty, create, hook, host, list, page, remove, replaces, start,
 };
@@ -35,12 +36,12 @@ fn wanted() -> WantedHook {
     }
 }
 
-async fn put(kind: Kind, server: &Server, secret: SecretAtHost) -> Result<PutHook, HostError> {
+async fn put(kind: GitProvider, server: &Server, secret: SecretAtHost) -> Result<PutHook, HostError> {
     let host = host(kind, server);
     host.put_hook(&credentials(), &Trust::default(), LIMIT, &wanted(), secret).await
 }
 
-async fn take(kind: Kind, server: &Server) -> Result<Vec<Hook>, HostError> {
+async fn take(kind: GitProvider, server: &Server) -> Result<Vec<Hook>, HostError> {
     host(kind, server).remove_hook(&credentials(), &Trust::default(), LIMIT, &wanted()).await
 }
 
@@ -74,7 +75,7 @@ async fn a_missing_hook_is_created() {
             (HookChange::Created, "1"),
             "{kind:?}"
         );
-        assert_eq!(put.hook.uuid.as_deref(), (kind == Kind::Bitbucket).then_some("1"), "{kind:?}");
+        assert_eq!(put.hook.uuid.as_deref(), (kind == GitProvider::Bitbucket).then_some("1"), "{kind:?}");
         let writes = writes(&server);
         assert_eq!(whats(&writes), [create(kind)], "{kind:?}");
         assert_eq!(json(&writes[0]), body(kind), "{kind:?}");
@@ -84,13 +85,13 @@ async fn a_missing_hook_is_created() {
 #[tokio::test]
 async fn each_host_is_shown_the_token_in_its_way() {
     for (kind, expected) in [
-        (Kind::GitHub, "Bearer hush"),
-        (Kind::GitLab, "Bearer hush"),
-        (Kind::Bitbucket, "Basic Ym9iOmh1c2g="),
-        (Kind::BitbucketServer, "Basic Ym9iOmh1c2g="),
-        (Kind::Gitea, "Basic Ym9iOmh1c2g="),
-        (Kind::Gogs, "Basic Ym9iOmh1c2g="),
-        (Kind::AzureDevOps, "Basic Ym9iOmh1c2g="),
+        (GitProvider::Github, "Bearer hush"),
+        (GitProvider::Gitlab, "Bearer hush"),
+        (GitProvider::Bitbucket, "Basic Ym9iOmh1c2g="),
+        (GitProvider::BitbucketServer, "Basic Ym9iOmh1c2g="),
+        (GitProvider::Gitea, "Basic Ym9iOmh1c2g="),
+        (GitProvider::Gogs, "Basic Ym9iOmh1c2g="),
+        (GitProvider::AzureDevops, "Basic Ym9iOmh1c2g="),
     ] {
         let server = start();
         server.on(&list(kind), page(kind, &[], true));
@@ -98,9 +99,9 @@ async fn each_host_is_shown_the_token_in_its_way() {
         assert!(server.asked().iter().all(|asked| asked.authorization == expected), "{kind:?}");
     }
     let server = start();
-    server.on(&list(Kind::Gogs), page(Kind::Gogs, &[], true));
+    server.on(&list(GitProvider::Gogs), page(GitProvider::Gogs, &[], true));
     let token = Credentials::Token { username: "bob".into(), token: "0f".repeat(20).into() };
-    host(Kind::Gogs, &server).hooks(&token, &Trust::default(), LIMIT).await.unwrap();
+    host(GitProvider::Gogs, &server).hooks(&token, &Trust::default(), LIMIT).await.unwrap();
     assert_eq!(server.asked()[0].authorization, format!("token {}", "0f".repeat(20)));
 }
 
@@ -121,8 +122,8 @@ async fn a_hook_that_differs_is_changed_and_none_added() {
     for kind in ALL {
         // Azure DevOps has a subscription for each event: one that is switched off differs.
         let mut there =
-            if kind == Kind::AzureDevOps { hook(kind, 1, TARGET) } else { chatty(kind, 1, TARGET) };
-        if kind == Kind::AzureDevOps {
+            if kind == GitProvider::AzureDevops { hook(kind, 1, TARGET) } else { chatty(kind, 1, TARGET) };
+        if kind == GitProvider::AzureDevops {
             there["status"] = "disabledBySystem".into();
         }
         let server = start();
@@ -145,22 +146,22 @@ async fn a_hook_that_differs_is_changed_and_none_added() {
 async fn what_a_host_shows_of_a_hook_is_compared() {
     let set = |hook: &mut Value, pointer: &str, value: Value| *hook.pointer_mut(pointer).unwrap() = value;
     for (kind, pointer, value) in [
-        (Kind::GitHub, "/config/insecure_ssl", "1".into()),
-        (Kind::GitHub, "/config/insecure_ssl", 1.into()),
-        (Kind::GitHub, "/config/content_type", "form".into()),
-        (Kind::GitHub, "/config/secret", Value::Null),
-        (Kind::GitHub, "/active", false.into()),
-        (Kind::GitLab, "/enable_ssl_verification", false.into()),
-        (Kind::GitLab, "/branch_filter_strategy", Value::Null),
-        (Kind::GitLab, "/custom_webhook_template", "{}".into()),
-        (Kind::Bitbucket, "/skip_cert_verification", true.into()),
-        (Kind::Bitbucket, "/secret_set", false.into()),
-        (Kind::BitbucketServer, "/sslVerificationRequired", false.into()),
-        (Kind::BitbucketServer, "/active", false.into()),
-        (Kind::Gitea, "/branch_filter", "release/*".into()),
-        (Kind::Gitea, "/config/content_type", "form".into()),
-        (Kind::AzureDevOps, "/publisherInputs/branch", "main".into()),
-        (Kind::AzureDevOps, "/consumerInputs", serde_json::json!({ "url": TARGET })),
+        (GitProvider::Github, "/config/insecure_ssl", "1".into()),
+        (GitProvider::Github, "/config/insecure_ssl", 1.into()),
+        (GitProvider::Github, "/config/content_type", "form".into()),
+        (GitProvider::Github, "/config/secret", Value::Null),
+        (GitProvider::Github, "/active", false.into()),
+        (GitProvider::Gitlab, "/enable_ssl_verification", false.into()),
+        (GitProvider::Gitlab, "/branch_filter_strategy", Value::Null),
+        (GitProvider::Gitlab, "/custom_webhook_template", "{}".into()),
+        (GitProvider::Bitbucket, "/skip_cert_verification", true.into()),
+        (GitProvider::Bitbucket, "/secret_set", false.into()),
+        (GitProvider::BitbucketServer, "/sslVerificationRequired", false.into()),
+        (GitProvider::BitbucketServer, "/active", false.into()),
+        (GitProvider::Gitea, "/branch_filter", "release/*".into()),
+        (GitProvider::Gitea, "/config/content_type", "form".into()),
+        (GitProvider::AzureDevops, "/publisherInputs/branch", "main".into()),
+        (GitProvider::AzureDevops, "/consumerInputs", serde_json::json!({ "url": TARGET })),
     ] {
         let mut there = hook(kind, 1, TARGET);
         if pointer == "/branch_filter_strategy" {
@@ -229,7 +230,7 @@ async fn every_page_is_read_and_no_link_is_followed_elsewhere() {
         server.on(
             &second,
             match kind {
-                Kind::Gitea => page(kind, &[hook(kind, 1, TARGET)], true).with("X-Total-Count", "2"),
+                GitProvider::Gitea => page(kind, &[hook(kind, 1, TARGET)], true).with("X-Total-Count", "2"),
                 _ => page(kind, &[hook(kind, 1, TARGET)], true),
             },
         );
@@ -245,8 +246,8 @@ async fn of_several_hooks_one_is_kept_and_gets_the_secret() {
     for kind in ALL {
         let server = start();
         let mut off = hook(kind, 4, TARGET);
-        off[if kind == Kind::AzureDevOps { "status" } else { "active" }] =
-            if kind == Kind::AzureDevOps { "disabledByUser".into() } else { false.into() };
+        off[if kind == GitProvider::AzureDevops { "status" } else { "active" }] =
+            if kind == GitProvider::AzureDevops { "disabledByUser".into() } else { false.into() };
         let hooks = [off, chatty(kind, 2, TARGET), hook(kind, 1, TARGET), hook(kind, 3, TARGET)];
         server.on(&list(kind), page(kind, &hooks, true));
         server.on(&change(kind), reply(200, &hook(kind, 1, TARGET).to_string()));
@@ -254,7 +255,7 @@ async fn of_several_hooks_one_is_kept_and_gets_the_secret() {
             server.on(&remove(kind, id), reply(204, ""));
         }
         // GitLab shows no hook as switched off: of three that are alike the first one stays.
-        let kept = if kind == Kind::GitLab { 4 } else { 1 };
+        let kept = if kind == GitProvider::Gitlab { 4 } else { 1 };
         server.on(
             &change(kind).replace("/1", &format!("/{kept}")),
             reply(200, &hook(kind, kept, TARGET).to_string()),
@@ -262,7 +263,7 @@ async fn of_several_hooks_one_is_kept_and_gets_the_secret() {
         let put = put(kind, &server, SecretAtHost::Same).await.unwrap();
         assert_eq!(put.change, HookChange::Updated, "{kind:?}");
         assert_eq!(ids(&put.left), ["2"], "{kind:?}");
-        let removed = if kind == Kind::GitLab { ["1", "3"] } else { ["3", "4"] };
+        let removed = if kind == GitProvider::Gitlab { ["1", "3"] } else { ["3", "4"] };
         assert_eq!(ids(&put.removed), removed, "{kind:?}");
         let writes = writes(&server);
         assert_eq!(json(&writes[0]), body(kind), "{kind:?}: first the secret, then the others go");
@@ -279,7 +280,7 @@ async fn of_several_hooks_one_is_kept_and_gets_the_secret() {
 async fn a_hook_at_an_address_of_before_is_led_to_the_new_one() {
     let before = "https://old.acme.com/api/webhook";
     for kind in ALL {
-        let id = hook(kind, 1, before)[if kind == Kind::Bitbucket { "uuid" } else { "id" }].clone();
+        let id = hook(kind, 1, before)[if kind == GitProvider::Bitbucket { "uuid" } else { "id" }].clone();
         let id = id.as_str().map_or(id.to_string(), str::to_owned);
         let wanted = WantedHook { former: vec![id], ..wanted() };
         let server = start();
@@ -317,7 +318,7 @@ async fn a_hook_at_an_address_of_before_is_led_to_the_new_one() {
 /// As the guide has it made: for every event, with certificates unverified.
 #[tokio::test]
 async fn the_hook_of_the_guide_is_taken_over() {
-    let kind = Kind::GitHub;
+    let kind = GitProvider::Github;
     let mut there = hook(kind, 1, TARGET);
     there["events"] = serde_json::json!(["*"]);
     there["config"]["insecure_ssl"] = "1".into();
@@ -330,9 +331,11 @@ async fn the_hook_of_the_guide_is_taken_over() {
 
 #[tokio::test]
 async fn hooks_for_something_else_stay() {
-    for (kind, events) in [(Kind::GitHub, "pull_request"), (Kind::AzureDevOps, "git.pullrequest.created")] {
+    for (kind, events) in
+        [(GitProvider::Github, "pull_request"), (GitProvider::AzureDevops, "git.pullrequest.created")]
+    {
         let mut other = chatty(kind, 5, TARGET);
-        if kind == Kind::GitHub {
+        if kind == GitProvider::Github {
             other["events"] = serde_json::json!([events]);
         }
         let server = start();
@@ -346,7 +349,7 @@ async fn hooks_for_something_else_stay() {
 
 #[tokio::test]
 async fn what_is_for_other_repositories_is_not_touched() {
-    let kind = Kind::AzureDevOps;
+    let kind = GitProvider::AzureDevops;
     let server = start();
     let mut other = hook(kind, 1, TARGET);
     other["publisherInputs"]["repository"] = "another".into();
@@ -358,7 +361,7 @@ async fn what_is_for_other_repositories_is_not_touched() {
 
 #[tokio::test]
 async fn hooks_of_a_whole_project_are_not_the_repositorys() {
-    let kind = Kind::BitbucketServer;
+    let kind = GitProvider::BitbucketServer;
     let mut other = hook(kind, 5, TARGET);
     other["scopeType"] = "project".into();
     let server = start();
@@ -372,7 +375,7 @@ fn a_signed_event_is_delivered_byte_by_byte() {
     let server = Server::start();
     server.on("POST /api/webhook", reply(400, "no, Basic Omh1c2g= is wrong"));
     let http = Http::new(&Trust::default(), LIMIT).unwrap();
-    let kind = Kind::AzureDevOps;
+    let kind = GitProvider::AzureDevops;
     let event = push_event(kind, "https://dev.azure.com/acme/ml/_git/gitops", "main").to_string();
     let headers = signed(kind, &"hush".into(), event.as_bytes());
     let answer =

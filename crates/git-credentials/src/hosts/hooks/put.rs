@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use manifests::config::GitProvider;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use ureq::http::Method;
@@ -10,8 +11,8 @@ use super::dialect::{Change, Dialect, Page, Place, dialect};
 use super::error::{Doing, HookCause, HookError};
 use super::url::{encoded, same};
 use super::{Hook, HookChange, PutHook, SecretAtHost, Standing, WantedHook};
+use crate::hosts::HostError;
 use crate::hosts::call::Call;
-use crate::hosts::{HostError, Kind};
 use crate::http::{Answer, Broken};
 
 /// More pages than this no repository has: hosts allow some dozen hooks.
@@ -57,7 +58,7 @@ pub(super) fn remove(call: &Call, wanted: &WantedHook) -> Result<Vec<Hook>, Host
 }
 
 /// How hooks that were read compare with a wanted one.
-pub(super) fn standing(kind: Kind, hooks: &[Hook], wanted: &WantedHook) -> Standing {
+pub(super) fn standing(kind: GitProvider, hooks: &[Hook], wanted: &WantedHook) -> Standing {
     let push = dialect(kind).push();
     let Chosen { kept, removed, left } = Chosen::of(hooks.to_vec(), wanted, push);
     let fits = removed.is_empty() && kept.as_ref().is_some_and(|kept| kept.fits(wanted, push));
