@@ -166,4 +166,12 @@ fn notes(webhooks: &Webhooks, put: &PutWebhook, plan: &mut Plan) {
             "{name} is reached by plain http, where everyone on the way reads what its events are known by"
         ));
     }
+    // https://docs.gitea.com/administration/config-cheat-sheet#webhook-webhook: `external` is the default.
+    let is_inside = Reach::of(&put.url) != Reach::Internet;
+    if put.provider == GitProvider::Gitea && is_inside && !put.changes.is_empty() {
+        plan.notes.push(format!(
+            "Gitea sends nothing to private addresses such as that of {name}, unless whoever runs it allows that by \
+             ALLOWED_HOST_LIST in the section `webhook` of app.ini"
+        ));
+    }
 }

@@ -255,6 +255,15 @@ fn what_is_less_safe_is_said() {
     assert!(!puts(&plan)[0].verify_tls);
 }
 
+/// Gitea takes such a webhook, and then sends nothing.
+#[test]
+fn what_gitea_would_not_send_is_said() {
+    let inputs = with_provider(GitProvider::Gitea);
+    let notes = |url| planned(&inputs, &seen("https://git.acme.com/api/v1", at(url, None))).notes.join("\n");
+    assert_snapshot!(notes("https://10.0.0.5/argocd/api/webhook"), @"Gitea sends nothing to private addresses such as that of Argo CD, unless whoever runs it allows that by ALLOWED_HOST_LIST in the section `webhook` of app.ini");
+    assert_eq!(notes(URL), "");
+}
+
 #[test]
 fn without_configuration_or_argo_cd_nothing_is_planned() {
     let plan = planned(&support::inputs(support::config()), &Observed::default());
