@@ -7,12 +7,13 @@ use support::Sandbox;
 
 use crate::PROGRAM;
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/access.md",
     "docs/git.md",
+    "docs/ml.md",
     "docs/output.md",
     "docs/webhooks.md",
 ];

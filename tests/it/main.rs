@@ -3,6 +3,7 @@
 mod access;
 mod argocd;
 mod clone_job;
+mod clusters;
 mod credentials;
 mod docs;
 mod errors;
@@ -13,12 +14,14 @@ mod gitea;
 mod helm;
 mod killed;
 mod manifests;
+mod notifications;
 mod port_forward;
 mod projects;
 mod provider;
 mod quickstart;
 mod refusals;
 mod secrets;
+mod teardown;
 mod tidy;
 mod webhooks;
 

@@ -14,7 +14,7 @@ use crate::PROGRAM;
 
 static SHARED: Shared = Shared::new();
 
-const STAGES: [&str; 15] = [
+const STAGES: [&str; 16] = [
     "cluster",
     "install-argocd",
     "admin-password",
@@ -29,6 +29,7 @@ const STAGES: [&str; 15] = [
     "project-token",
     "seldon-values",
     "webhooks",
+    "notifications",
     "verify",
 ];
 

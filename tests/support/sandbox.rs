@@ -79,6 +79,14 @@ impl Sandbox {
         })
     }
 
+    /// Two sandboxes with a cluster each. Taken one by one, two tests could each wait for the other's second.
+    pub fn two_with_clusters(program: &str) -> Option<[Self; 2]> {
+        let mut one = Self::with_only_cluster(program)?;
+        let mut other = Self::new(program);
+        other.slot = one.slot.as_mut().map(Slot::split);
+        Some([one, other])
+    }
+
     /// The same, while no other test has a cluster: where one that is made meanwhile could take the ports of one
     /// that is stopped.
     pub fn with_only_cluster(program: &str) -> Option<Self> {

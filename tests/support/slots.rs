@@ -23,6 +23,12 @@ impl Slot {
         Self::take_some(CLUSTERS)
     }
 
+    /// Gives one of several away.
+    pub(crate) fn split(&mut self) -> Self {
+        self.0 -= 1;
+        Self(1)
+    }
+
     fn take_some(count: usize) -> Self {
         let free = FREE.lock().expect("never poisoned");
         let mut free = GIVEN_BACK.wait_while(free, |free| *free < count).expect("never poisoned");

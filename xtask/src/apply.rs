@@ -109,6 +109,11 @@ pub(crate) async fn in_cluster(
     Ok(client.apply_all(patches, &done).await?)
 }
 
+/// Takes fields of ours out of an object that stays.
+pub(crate) async fn release(session: &Session, client: &Client, apply: &Apply) -> Result<(), Failure> {
+    Ok(client.apply(&patching(session, client, apply, false).await?).await?)
+}
+
 async fn patching(
     session: &Session,
     client: &Client,

@@ -1,5 +1,7 @@
 //! The command line. Parsing does no work; `run` hands over to the tasks.
 
+mod clusters;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,6 +14,8 @@ use stages::select::Selection;
 
 use crate::failure::Failure;
 use crate::tasks;
+
+pub(crate) use clusters::{AddCluster, CheckClusters, Clusters, RemoveCluster};
 
 /// From a config file and a Kubernetes cluster to a verified GitOps set-up with Argo CD.
 #[derive(Debug, Parser)]
@@ -67,6 +71,8 @@ enum Task {
     Render(Render),
     /// Show how the cluster compares with the configuration
     Status,
+    /// Take away what setup made, and nothing else; the cluster and the Git repository stay
+    Teardown(Teardown),
     /// Write a commented configuration file
     Init(Init),
     /// Print the JSON Schema of the configuration
@@ -86,6 +92,9 @@ enum Task {
     /// List, test, rotate and remove the webhooks at the Git host
     #[command(subcommand)]
     Webhooks(Webhooks),
+    /// Clusters that Argo CD deploys to, apart from its own: add, check, remove
+    #[command(subcommand)]
+    Clusters(Clusters),
     /// Make, delete and find the cluster
     #[command(subcommand)]
     Cluster(Cluster),
@@ -151,6 +160,20 @@ pub(crate) struct Plan {
     /// Give exit code 10 where there are changes
     #[arg(long)]
     pub(crate) exit_code: bool,
+}
+
+/// What to take away.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Teardown {
+    /// Show what would go, and change nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Leave Argo CD installed
+    #[arg(long)]
+    pub(crate) keep_argocd: bool,
+    /// Longest wait for one thing, such as a namespace that is being deleted: 90s, 10m
+    #[arg(long, value_parser = duration, default_value = "5m", value_name = "TIME")]
+    pub(crate) timeout: Duration,
 }
 
 /// Which stage.
@@ -335,6 +358,7 @@ impl Args {
             Task::Stages => tasks::stages::run(),
             Task::Render(args) => tasks::render::run(&global, &args),
             Task::Status => tasks::status::run(&global),
+            Task::Teardown(args) => tasks::teardown::run(&global, args),
             Task::Init(args) => tasks::init::run(&args),
             Task::Schema => tasks::schema::run(),
             Task::Credentials(what) => tasks::credentials::run(&global, what),
@@ -342,6 +366,7 @@ impl Args {
             Task::Argocd(what) => tasks::argocd::run(&global, what),
             Task::Seldon(what) => tasks::seldon::run(&global, what),
             Task::Webhooks(what) => tasks::webhooks::run(&global, what),
+            Task::Clusters(what) => tasks::clusters::run(&global, what),
             Task::Cluster(what) => tasks::cluster::run(&global, what),
         }
     }

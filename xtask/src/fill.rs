@@ -36,6 +36,7 @@ pub(crate) async fn value(session: &Session, client: &Client, fill: &Fill) -> Re
         }
         Fill::Secret(_) | Fill::Key(_) | Fill::UnencryptedKey { .. } => plain(session, fill).await,
         Fill::Random | Fill::Text(_) | Fill::HookUuid => made(fill),
+        Fill::ClusterConfig(_) => Err(elsewhere()),
     }
 }
 
@@ -61,6 +62,7 @@ pub(crate) async fn is_filled(
         Fill::Secret(_) | Fill::Key(_) | Fill::UnencryptedKey { .. } => {
             Ok(plain(session, fill).await?.expose_secret().as_bytes() == live)
         }
+        Fill::ClusterConfig(_) => Err(elsewhere()),
         Fill::Random | Fill::Text(_) | Fill::HookUuid => {
             let hash = observed.objects.values().find_map(|live| match live {
                 Live::Found(object) => observe::value(object, PASSWORD),
@@ -69,6 +71,11 @@ pub(crate) async fn is_filled(
             is_good(live, hash).await
         }
     }
+}
+
+/// Its token is in another cluster than what is filled with it: `clusters` does that.
+fn elsewhere() -> Failure {
+    Failure::Bug("a token of another cluster".into())
 }
 
 /// A value that is made here and now.
@@ -125,7 +132,8 @@ async fn plain(session: &Session, fill: &Fill) -> Result<SecretString, Failure> 
         | Fill::ProjectToken(_)
         | Fill::Random
         | Fill::Text(_)
-        | Fill::HookUuid => Err(Failure::Bug("a value that is no plain secret".into())),
+        | Fill::HookUuid
+        | Fill::ClusterConfig(_) => Err(Failure::Bug("a value that is no plain secret".into())),
     }
 }
 

@@ -13,6 +13,7 @@ mod apply;
 mod argocd;
 mod args;
 mod clone_check;
+mod clusters;
 mod failure;
 mod fill;
 mod git;

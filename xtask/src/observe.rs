@@ -190,7 +190,9 @@ async fn other_secrets(client: &Client, inputs: &Inputs, observed: &mut Observed
                 "whose credentials Argo CD uses: Secret/{name} in {namespace} registers the same repository; take it \
                  away: {delete}"
             ));
-        } else if secret.label("app.kubernetes.io/managed-by") == Some(manifests::MANAGER) {
+        } else if kind != "cluster"
+            && secret.label("app.kubernetes.io/managed-by") == Some(manifests::MANAGER)
+        {
             observed.notes.push(format!(
                 "Secret/{name} was stored for another address or template; where no other configuration has it: {delete}"
             ));

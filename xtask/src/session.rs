@@ -189,6 +189,13 @@ impl Session {
         if asks_for(stages, Fact::Webhooks) && effects == Effects::Allowed && !self.tools.offline {
             git::credentials(self, self.config.webhooks_auth().map(|(_, auth)| auth)).await?;
         }
+        if asks_for(stages, Fact::Tokens) && effects == Effects::Allowed {
+            let fill =
+                manifests::notifications::secret(&self.config).map_or_else(Vec::new, |secret| secret.fill);
+            for reference in fill.iter().flat_map(|(_, fill)| fill.secrets()) {
+                self.secret(reference).await?;
+            }
+        }
         Ok(inputs)
     }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use ureq::http::{Request, Response, StatusCode, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
 
+pub(crate) use error::sorted;
 pub use error::{ApiError, TlsFailure};
 
 /// How long a connection may take.

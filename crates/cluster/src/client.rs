@@ -1,11 +1,9 @@
 //! A connection to an API server: requests with bounded retries, and errors that name the object.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, StatusCode};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::request::Request as Urls;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Resource as _};
 use manifests::ObjectRef;
@@ -18,7 +16,6 @@ use crate::error::ClusterError;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(30);
-const USER_AGENT: &str = concat!("gitops-setup/", env!("CARGO_PKG_VERSION"));
 const FIRST_DELAY: Duration = Duration::from_millis(20);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
@@ -39,34 +36,8 @@ pub(crate) struct Reply {
 }
 
 impl Client {
-    /// Connects with a context of a kubeconfig. Without a file the default one is read (`KUBECONFIG`, or
-    /// `~/.kube/config`). The context is always named: the current one is never used by accident.
-    pub async fn connect(kubeconfig: Option<&Path>, context: &str) -> Result<Self, ClusterError> {
-        let error = |message: String| ClusterError::Kubeconfig {
-            path: kubeconfig
-                .map_or("$KUBECONFIG or ~/.kube/config".into(), |path| path.display().to_string()),
-            message,
-        };
-        let file = match kubeconfig {
-            Some(path) => Kubeconfig::read_from(path),
-            None => Kubeconfig::read(),
-        }
-        .map_err(|source| error(innermost(&source)))?;
-        let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
-        let mut config = kube::Config::from_custom_kubeconfig(file, &options)
-            .await
-            .map_err(|source| error(innermost(&source)))?;
-        config.connect_timeout = Some(Duration::from_secs(10));
-        config.default_retry = false;
-        // Audit logs say who asked.
-        config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT)));
-        // A proxy from the environment can't know this machine's own loopback.
-        if matches!(config.cluster_url.host(), Some("127.0.0.1" | "localhost" | "[::1]")) {
-            config.proxy_url = None;
-        }
-        let server = config.cluster_url.to_string();
-        let kube = kube::Client::try_from(config).map_err(|source| error(innermost(&source)))?;
-        Ok(Self { kube, server, patience: PATIENCE, date: Arc::default() })
+    pub(crate) fn new(kube: kube::Client, server: String) -> Self {
+        Self { kube, server, patience: PATIENCE, date: Arc::default() }
     }
 
     /// The same connection, with another bound on how long a request is tried again.

@@ -5,10 +5,13 @@
 pub mod apply;
 pub mod argocd;
 pub mod client;
+pub mod connect;
 pub mod dirs;
 pub mod error;
+pub mod gone;
 pub mod observe;
 pub mod port_forward;
+pub mod probe;
 pub mod provider;
 pub mod rollout;
 pub mod tools;

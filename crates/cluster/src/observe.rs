@@ -109,7 +109,15 @@ impl Client {
 
     /// All objects of the kind and in the namespace of `like`, by name; `None` where the kind is unknown.
     pub async fn list(&self, like: &ObjectRef) -> Result<Option<BTreeMap<String, Object>>, ClusterError> {
-        let mut objects = BTreeMap::new();
+        let objects = self.list_all(like).await?;
+        Ok(objects
+            .map(|objects| objects.into_iter().map(|object| (object.name().to_owned(), object)).collect()))
+    }
+
+    /// All objects of the kind and in the namespace of `like`, or in every namespace where it has none; `None` where
+    /// the kind is unknown.
+    pub async fn list_all(&self, like: &ObjectRef) -> Result<Option<Vec<Object>>, ClusterError> {
+        let mut objects = Vec::new();
         let mut beginnings = 1;
         let mut page = ListParams::default().limit(PAGE);
         loop {
@@ -130,8 +138,7 @@ impl Client {
             }
             if let Value::Array(items) = reply.body["items"].take() {
                 for item in items {
-                    let object = typed(item, like).map_err(|message| self.odd_answer(like, message))?;
-                    objects.insert(object.name().to_owned(), object);
+                    objects.push(typed(item, like).map_err(|message| self.odd_answer(like, message))?);
                 }
             }
             match reply.body["metadata"]["continue"].as_str() {

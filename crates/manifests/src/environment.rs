@@ -9,6 +9,7 @@ use crate::MANAGER;
 use crate::argocd::names::{ARGOPROJ, IN_CLUSTER};
 use crate::config::{Config, Environment, Git, GroupKind, default_application};
 use crate::fill::ProjectToken;
+use crate::notifications;
 use crate::object::{Object, ObjectRef};
 
 /// Name of the role that Seldon Enterprise Platform uses in each project.
@@ -65,7 +66,12 @@ pub fn application(environment: &Environment, git: &Git, argocd_namespace: &str)
             },
         }),
     };
-    Object::new(&reference).with_label("app.kubernetes.io/managed-by", MANAGER).with("spec", to_json(&spec))
+    let object = Object::new(&reference).with_label("app.kubernetes.io/managed-by", MANAGER);
+    let annotations = notifications::annotations(&environment.subscriptions);
+    annotations
+        .iter()
+        .fold(object, |object, (name, recipients)| object.with_annotation(name, recipients))
+        .with("spec", to_json(&spec))
 }
 
 /// The AppProjects of some environments, one for each name, in the order of their names.

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::clusters::Connection;
 use crate::config::SecretRef;
 use crate::object::{Object, ObjectRef};
 
@@ -44,6 +45,8 @@ pub enum Fill {
     HookUuid,
     /// A token of a project's role, signed with the key of Argo CD's server.
     ProjectToken(ProjectToken),
+    /// How Argo CD reaches another cluster, with the token that is stored there.
+    ClusterConfig(Connection),
 }
 
 impl Fill {

@@ -5,12 +5,14 @@
 
 pub mod argocd;
 pub mod clone_check;
+pub mod clusters;
 pub mod config;
 pub mod environment;
 pub mod expose;
 pub mod files;
 pub mod fill;
 pub mod known_hosts;
+pub mod notifications;
 pub mod object;
 pub mod repository;
 pub mod seldon;

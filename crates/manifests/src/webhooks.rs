@@ -58,13 +58,18 @@ pub fn receivers(config: &Config) -> Vec<Receiver> {
     std::iter::once(Receiver::Argocd).chain(seldon).collect()
 }
 
-/// Argo CD's endpoint below an address. Where that has no path, Argo CD's root path is added; one that has a path
-/// says where Argo CD is.
+/// Argo CD's endpoint below an address. Where that has no path, Argo CD's root path is added; one that has a path says
+/// where Argo CD is.
 pub fn argocd_endpoint(config: &Config, url: &str) -> String {
+    format!("{}{ARGOCD}", argocd_address(config, url))
+}
+
+/// Where Argo CD is below an address, in the same way, without a slash at its end.
+pub(crate) fn argocd_address(config: &Config, url: &str) -> String {
     let url = url.trim_end_matches('/');
     let bare = url.split_once("://").is_none_or(|(_, rest)| !rest.contains('/'));
     let root = config.argocd.root_path().filter(|_| bare).unwrap_or_default();
-    format!("{url}{root}{ARGOCD}")
+    format!("{url}{root}")
 }
 
 /// The Service of Seldon Enterprise Platform's endpoint, where it is configured.

@@ -59,7 +59,7 @@ logging:
     gitops.yaml:13:9: `git.branch` is empty; leave it out or give it a value
     gitops.yaml:15:5: unknown key `namspace` in environments[0]; expected
       `application`, `clusterResources`, `namespace`, `project`, `restricted`,
-      `roles` or `syncPolicy`; did you mean `namespace`?
+      `roles`, `subscriptions` or `syncPolicy`; did you mean `namespace`?
     gitops.yaml:16:16: namespace `kube-system` belongs to Kubernetes itself; take
       another
     gitops.yaml:17:32: group `a` is in `read` and in `write`; write includes read,
@@ -123,11 +123,12 @@ fn unknown_missing_and_repeated_keys() {
     ");
     assert_snapshot!(errors("colour: blue\n"), @"
     gitops.yaml:1:1: unknown key `colour`; expected `argocd`, `cluster`,
-      `environments`, `expose`, `git`, `logging`, `seldon` or `webhooks`
+      `environments`, `expose`, `git`, `logging`, `notifications`, `seldon` or
+      `webhooks`
     ");
     assert_snapshot!(errors("? [a, b]\n: c\n"), @"
     gitops.yaml:1:3: unknown key `…`; expected `argocd`, `cluster`, `environments`,
-      `expose`, `git`, `logging`, `seldon` or `webhooks`
+      `expose`, `git`, `logging`, `notifications`, `seldon` or `webhooks`
     ");
     assert_snapshot!(errors("git: {url: a.com/b}\nenvironments:\n  - project: a\n"), @"
     gitops.yaml:3:5: missing key `namespace` in environments[0] (Namespace, and
@@ -375,7 +376,7 @@ fn mistakes_from_elsewhere_name_their_origin() {
     --set cluster.nodes: `cluster.nodes` is `0`; expected a whole number from 1 to
       1000
     --set x: unknown key `x`; expected `argocd`, `cluster`, `environments`,
-      `expose`, `git`, `logging`, `seldon` or `webhooks`
+      `expose`, `git`, `logging`, `notifications`, `seldon` or `webhooks`
     --set git.url: `git.url` is plain http, which anyone on the way can read and
       change; use https:// or ssh://
     --set git.branch: the value is not valid YAML: unclosed bracket '['

@@ -165,7 +165,8 @@ fn production() {
     assert_eq!(config.environments.len(), 3);
     assert!(config.environments.iter().all(|environment| environment.restricted()));
     assert_eq!((config.cluster.provider, config.expose.via), (Provider::Context, Via::Istio));
-    assert!(config.logging.is_some() && config.seldon.is_some() && config.webhooks.is_some());
+    assert!(config.logging.is_some() && config.seldon.is_some());
+    assert!(config.webhooks.is_some() && config.notifications.is_some());
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod observed;
 pub mod plan;
 pub mod select;
 pub mod stage;
+pub mod teardown;
 
 pub use inputs::Inputs;
 pub use observed::Observed;

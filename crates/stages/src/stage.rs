@@ -11,6 +11,7 @@ mod git_credentials;
 mod git_repository;
 mod install_argocd;
 mod logging;
+mod notifications;
 mod project_token;
 mod root_path;
 mod seldon_values;
@@ -62,6 +63,8 @@ pub enum Fact {
     /// The credentials of the Git repository and whom to trust there: checked, and read into
     /// [`Inputs::known_hosts`] and [`Inputs::ca_certificate`], before anything is observed.
     Credentials,
+    /// The tokens of notifications, which are looked up before anything is observed.
+    Tokens,
     /// [`Inputs::install`]; known before anything is observed.
     Manifest,
 }
@@ -95,6 +98,7 @@ pub const ALL: &[&Stage] = &[
     &project_token::STAGE,
     &seldon_values::STAGE,
     &webhooks::STAGE,
+    &notifications::STAGE,
     &verify::STAGE,
 ];
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
+use stages::teardown::Undoing;
 use stages::{Plan, Stage};
 
 use super::text::{self, WIDTH, count, wrap};
@@ -131,23 +132,56 @@ impl Human {
         };
         let lines = wrap(&words, &format!("{mark} {:NAME$} ", stage.name), &" ".repeat(NAME + 3));
         lines.iter().for_each(|line| print(line));
-        let lines = text::plan(plan);
-        // Fifty new objects of Argo CD's say less than their number; `--verbose` lists them.
-        const FEW: usize = 12;
-        let shown = if verbose || lines.len() <= FEW { lines.len() } else { FEW };
-        lines[..shown].iter().for_each(|line| print(line));
-        if shown < lines.len() {
-            print(&format!("    … {} more lines with --verbose", lines.len() - shown));
-        }
+        some_of(&text::plan(plan), verbose);
         let gaps = plan.not_verified.iter().map(|gap| format!("not verified: {gap}"));
         let notes = plan.notes.iter().cloned().chain(gaps);
         notes.flat_map(|note| wrap(&note, "    ", "    ")).for_each(|line| print(&line));
+    }
+
+    pub(super) fn undoing(&self, stage: &Stage, undoing: &Undoing, verbose: bool) {
+        let (mark, words) = match undoing.steps.len() {
+            0 => ("=", "nothing to take away".to_owned()),
+            steps => ("-", count(steps, "step")),
+        };
+        print(&format!("{mark} {:NAME$} {words}", stage.name));
+        some_of(&text::undoing(undoing), verbose);
+        notes(undoing);
+    }
+
+    pub(super) fn stage_undone(&self, stage: &Stage, undoing: &Undoing, took: Duration) {
+        self.clear();
+        let (deleted, changed) = undoing.counts();
+        let parts = [(deleted, "deleted"), (changed, "changed")];
+        let parts = parts.iter().filter(|(number, _)| *number > 0);
+        let words = parts.map(|(number, word)| format!("{number} {word}")).collect::<Vec<_>>().join(", ");
+        let words = if words.is_empty() { "nothing to take away" } else { &words };
+        let time = format!("{:>6.1} s", took.as_secs_f64());
+        let room = WIDTH - NAME - 3 - time.len();
+        print(&format!("{GOOD}-{GOOD:#} {:NAME$} {words:room$}{time}", stage.name));
+        notes(undoing);
+        if self.github {
+            print("::endgroup::");
+        }
     }
 
     fn clear(&self) {
         if let Some(bar) = self.bar.lock().expect("never poisoned").take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+fn notes(undoing: &Undoing) {
+    undoing.notes.iter().flat_map(|note| wrap(note, "    ", "    ")).for_each(|line| print(&line));
+}
+
+/// Fifty objects of Argo CD's say less than their number; `--verbose` lists them.
+fn some_of(lines: &[String], verbose: bool) {
+    const FEW: usize = 12;
+    let shown = if verbose || lines.len() <= FEW { lines.len() } else { FEW };
+    lines[..shown].iter().for_each(|line| print(line));
+    if shown < lines.len() {
+        print(&format!("    … {} more lines with --verbose", lines.len() - shown));
     }
 }
 

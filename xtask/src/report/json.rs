@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::time::Duration;
 
+use manifests::clusters::Stored;
 use serde_json::{Value, json};
+use stages::teardown::Undoing;
 use stages::{Plan, Stage};
 
 use super::{Outcome, Summary};
@@ -26,6 +28,18 @@ pub(super) fn plan(stage: &str, plan: &Plan) {
     print(&json!({ "event": "plan", "stage": stage, "plan": plan }));
 }
 
+pub(super) fn undoing(stage: &str, undoing: &Undoing) {
+    print(&json!({ "event": "undoing", "stage": stage, "undoing": undoing }));
+}
+
+pub(super) fn stage_undone(stage: &str, undoing: &Undoing, took: Duration) {
+    let ((deleted, changed), seconds) = (undoing.counts(), took.as_secs_f64());
+    print(&json!({
+        "event": "stage-undone", "stage": stage, "deleted": deleted, "changed": changed, "notes": undoing.notes,
+        "seconds": seconds,
+    }));
+}
+
 pub(super) fn stage_finished(stage: &str, outcome: &Outcome, took: Duration) {
     let seconds = took.as_secs_f64();
     print(&json!({ "event": "stage-finished", "stage": stage, "outcome": outcome, "seconds": seconds }));
@@ -35,10 +49,23 @@ pub(super) fn finished(summary: &Summary) {
     let facts: Value =
         summary.facts.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
     print(&json!({
-        "event": "finished", "created": summary.created, "changed": summary.changed,
+        "event": "finished", "created": summary.created, "changed": summary.changed, "deleted": summary.deleted,
         "unchanged": summary.unchanged, "notVerified": summary.not_verified, "facts": facts,
         "seconds": summary.seconds,
     }));
+}
+
+pub(super) fn clusters(clusters: &[Stored]) {
+    let clusters: Value = clusters.iter().map(cluster).collect();
+    print(&json!({ "event": "clusters", "clusters": clusters }));
+}
+
+fn cluster(cluster: &Stored) -> Value {
+    json!({
+        "name": cluster.name, "server": cluster.server, "labels": cluster.labels,
+        "namespaces": cluster.namespaces, "project": cluster.project, "context": cluster.context,
+        "ours": cluster.ours, "inCluster": cluster.is_in_cluster(),
+    })
 }
 
 pub(super) fn failed(failure: &Failure) {

@@ -2,6 +2,7 @@
 
 mod human;
 mod json;
+mod table;
 mod text;
 
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use cluster::tools::{Event as ToolEvent, Progress};
 use manifests::ObjectRef;
+use manifests::clusters::Stored;
 use serde::Serialize;
+use stages::teardown::Undoing;
 use stages::{Plan, Stage};
 
 use crate::args::Output;
@@ -60,6 +63,8 @@ pub(crate) struct Summary {
     pub(crate) created: usize,
     /// Objects that were changed.
     pub(crate) changed: usize,
+    /// Objects that were deleted.
+    pub(crate) deleted: usize,
     /// Objects that were as they should be.
     pub(crate) unchanged: usize,
     /// What could not be checked, and why.
@@ -153,6 +158,24 @@ impl Report {
         }
     }
 
+    /// What the way back of a stage is.
+    pub(crate) fn undoing(&self, stage: &Stage, undoing: &Undoing) {
+        match self.json() {
+            true => json::undoing(stage.name, undoing),
+            false => self.0.human.undoing(stage, undoing, self.0.verbose),
+        }
+    }
+
+    /// The way back of a stage is done.
+    pub(crate) fn stage_undone(&self, stage: &Stage, undoing: &Undoing) {
+        let started = self.0.stage.lock().expect("never poisoned").take();
+        let took = started.map_or(Duration::ZERO, |(_, instant)| instant.elapsed());
+        match self.json() {
+            true => json::stage_undone(stage.name, undoing, took),
+            false => self.0.human.stage_undone(stage, undoing, took),
+        }
+    }
+
     /// One more object was applied.
     pub(crate) fn applying(&self, count: usize, total: usize, object: &ObjectRef) {
         if self.0.verbose {
@@ -221,6 +244,19 @@ impl Report {
             true => json::finished(summary),
             false => self.0.human.finished(headline, summary),
         }
+    }
+
+    /// The clusters that Argo CD knows.
+    pub(crate) fn clusters(&self, clusters: &[Stored]) {
+        match self.json() {
+            true => json::clusters(clusters),
+            false => table::clusters(clusters).iter().for_each(|line| self.0.human.line(line)),
+        }
+    }
+
+    /// What actions would change, or have changed.
+    pub(crate) fn actions(&self, plan: &Plan) {
+        text::plan(plan).iter().for_each(|line| self.line(line));
     }
 
     /// The plan of a whole run.

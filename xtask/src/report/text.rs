@@ -1,5 +1,6 @@
 //! Words and widths, shared by what is printed.
 
+use stages::teardown::{Undo, Undoing};
 use stages::{Action, Plan};
 
 /// Lines are kept within this many columns.
@@ -69,6 +70,20 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 /// A plan, a line or a few for each action.
 pub(super) fn plan(plan: &Plan) -> Vec<String> {
     plan.actions.iter().flat_map(action).collect()
+}
+
+/// The way back of a stage, a line or a few for each step.
+pub(super) fn undoing(undoing: &Undoing) -> Vec<String> {
+    let step = |step: &Undo| match step {
+        Undo::Delete(object) => vec![format!("  - {object}")],
+        Undo::RemoveWebhook(hook) => vec![format!("  - webhook for {}: {}", hook.receiver.name(), hook.url)],
+        Undo::Release(apply) => {
+            let mut lines = vec![format!("  ~ {}", apply.object.reference())];
+            lines.extend(apply.changes.iter().map(|change| format!("      {change}")));
+            lines
+        }
+    };
+    undoing.steps.iter().flat_map(step).collect()
 }
 
 fn action(action: &Action) -> Vec<String> {

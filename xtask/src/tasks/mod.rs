@@ -2,6 +2,7 @@
 
 pub(crate) mod argocd;
 pub(crate) mod cluster;
+pub(crate) mod clusters;
 pub(crate) mod credentials;
 pub(crate) mod init;
 pub(crate) mod plan;
@@ -13,6 +14,7 @@ pub(crate) mod setup;
 pub(crate) mod stage;
 pub(crate) mod stages;
 pub(crate) mod status;
+pub(crate) mod teardown;
 pub(crate) mod webhooks;
 
 use std::future::Future;

@@ -102,7 +102,7 @@ fn tls(error: &ureq::Error) -> Option<TlsFailure> {
     }
 }
 
-fn sorted(error: &rustls::Error) -> TlsFailure {
+pub(crate) fn sorted(error: &rustls::Error) -> TlsFailure {
     use rustls::CertificateError::*;
     match error {
         rustls::Error::InvalidMessage(_) => TlsFailure::NotTls,

@@ -58,3 +58,18 @@ pub fn tls_certificates(namespace: &str) -> ObjectRef {
 pub fn initial_admin_secret(namespace: &str) -> ObjectRef {
     ObjectRef::namespaced("v1", "Secret", namespace, "argocd-initial-admin-secret")
 }
+
+/// The ConfigMap with services, templates and triggers of notifications (since 2.3).
+pub fn notifications(namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced("v1", "ConfigMap", namespace, "argocd-notifications-cm")
+}
+
+/// The Secret whose keys it names with a `$`.
+pub fn notifications_secret(namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced("v1", "Secret", namespace, "argocd-notifications-secret")
+}
+
+/// The Deployment that sends notifications.
+pub fn notifications_controller(namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced("apps/v1", "Deployment", namespace, "argocd-notifications-controller")
+}

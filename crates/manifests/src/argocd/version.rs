@@ -52,9 +52,29 @@ impl ArgoVersion {
         self.since(3, 0)
     }
 
+    /// A cluster may belong to one project (key `project` of its Secret, since 2.2).
+    pub fn has_project_clusters(&self) -> bool {
+        self.since(2, 2)
+    }
+
     /// Push events of Azure DevOps are understood (since 3.5).
     pub fn knows_azure_devops_events(&self) -> bool {
         self.since(3, 5)
+    }
+
+    /// Notifications are a part of Argo CD (since 2.3).
+    pub fn has_notifications(&self) -> bool {
+        self.since(2, 3)
+    }
+
+    /// Expressions of triggers may have `?.` (since 2.6, with version 1.9 of their language).
+    pub fn knows_optional_chaining(&self) -> bool {
+        self.since(2, 6)
+    }
+
+    /// Notifications know PagerDuty's Events API v2 (since 2.8): that of 2.7 has no `service.pagerdutyv2`.
+    pub fn notifies_pagerduty_events(&self) -> bool {
+        self.since(2, 8)
     }
 
     /// First release whose repositories know a key, for those that came later than Argo CD 1.6. The keys are those

@@ -24,6 +24,7 @@ pub(super) fn find(config: &Config) -> Vec<Clash> {
     clashes.extend(super::credentials::clashes(config));
     clashes.extend(super::environments::clashes(config));
     clashes.extend(super::webhooks::clashes(config));
+    clashes.extend(super::notifications::clashes(config));
     clashes
 }
 

@@ -10,6 +10,7 @@ mod environments;
 mod error;
 mod load;
 mod node;
+mod notifications;
 mod origin;
 mod overlay;
 mod path;

@@ -3,6 +3,7 @@
 mod environment;
 mod expose;
 mod git;
+mod notifications;
 mod seldon;
 mod webhooks;
 
@@ -16,6 +17,7 @@ use crate::argocd::version::ArgoVersion;
 pub use environment::*;
 pub use expose::*;
 pub use git::*;
+pub use notifications::*;
 pub use seldon::*;
 pub use webhooks::*;
 
@@ -42,6 +44,9 @@ pub struct Config {
     /// Webhooks at the Git host, so that changes are pushed instead of polled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhooks: Option<Webhooks>,
+    /// Who is told what about Applications.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notifications: Option<Notifications>,
 }
 
 /// Where Kubernetes comes from.

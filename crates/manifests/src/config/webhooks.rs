@@ -117,13 +117,8 @@ fn texts(webhooks: &Webhooks) -> Vec<Clash> {
     for (path, url) in
         [("webhooks.argocdUrl", &webhooks.argocd_url), ("webhooks.seldonUrl", &webhooks.seldon_url)]
     {
-        let is_url =
-            |url: &String| matches!(url.split_once("://"), Some(("http" | "https", rest)) if is_place(rest));
-        if !url.as_ref().is_none_or(is_url) {
-            clash(
-                path,
-                "is no address such as `https://gitops.example.com`, without user, query and fragment",
-            );
+        if !url.as_deref().is_none_or(is_url) {
+            clash(path, NO_URL);
         }
     }
     let sound = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
@@ -131,6 +126,15 @@ fn texts(webhooks: &Webhooks) -> Vec<Clash> {
         clash("webhooks.repository", "is no name of a repository; the rest of its address is in `git.url`");
     }
     clashes
+}
+
+/// What is said of an address that is none.
+pub(super) const NO_URL: &str =
+    "is no address such as `https://gitops.example.com`, without user, query and fragment";
+
+/// An address without user, query and fragment, which may hold a token.
+pub(super) fn is_url(url: &str) -> bool {
+    matches!(url.split_once("://"), Some(("http" | "https", rest)) if is_place(rest))
 }
 
 /// A host, maybe with port and path, and nothing else.

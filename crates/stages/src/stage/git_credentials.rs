@@ -83,16 +83,25 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
 
 /// A Secret, without the copy of its values that the guide's `kubectl apply` left: it would outlive them.
 fn push_secret(secret: FilledSecret, observed: &Observed, plan: &mut Plan) {
-    let reference = secret.object.reference();
-    if observed.object(&reference).is_some_and(|live| live.annotation(LAST_APPLIED).is_some()) {
+    remove_copy(&secret.object.reference(), observed, plan, |_| true);
+    plan.push_apply(Apply::filled(secret), observed);
+}
+
+/// Removes the copy of a Secret that `kubectl apply` left, if it is one that `holds` our values.
+pub(super) fn remove_copy(
+    secret: &ObjectRef,
+    observed: &Observed,
+    plan: &mut Plan,
+    holds: impl Fn(&str) -> bool,
+) {
+    if observed.object(secret).and_then(|live| live.annotation(LAST_APPLIED)).is_some_and(holds) {
         plan.actions.push(Action::RemoveField {
-            object: reference,
+            object: secret.clone(),
             pointer: format!("/metadata/annotations/{}", LAST_APPLIED.replace('/', "~1")),
             expected: None,
             why: "it holds a copy of the credentials that outlives them".into(),
         });
     }
-    plan.push_apply(Apply::filled(secret), observed);
 }
 
 fn known_hosts(inputs: &Inputs, observed: &Observed, plan: &mut Plan) {

@@ -4,6 +4,7 @@ mod credentials;
 mod filled;
 mod list;
 mod moving;
+mod notifications;
 mod plans;
 mod projects;
 mod published;

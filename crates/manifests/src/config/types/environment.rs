@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DNS_LABEL, DNS_NAME};
+use super::{DNS_LABEL, DNS_NAME, Subscription};
 
 /// One GitOps environment: a namespace, backed by a folder of the repository.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,9 @@ pub struct Environment {
     /// which lets whoever writes to the repository take over the cluster; the default is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cluster_resources: Vec<GroupKind>,
+    /// Who is told when something happens to the Application.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscriptions: Vec<Subscription>,
 }
 
 impl Environment {
@@ -46,6 +49,7 @@ impl Environment {
             restricted: None,
             sync_policy: SyncPolicy::default(),
             cluster_resources: Vec::new(),
+            subscriptions: Vec::new(),
         }
     }
 

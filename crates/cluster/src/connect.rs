@@ -1,0 +1,152 @@
+//! From a kubeconfig, or a token, to a connection.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use kube::config::{
+    AuthInfo, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
+};
+use secrecy::SecretString;
+
+use crate::client::{Client, innermost};
+use crate::error::ClusterError;
+
+const USER_AGENT: &str = concat!("gitops-setup/", env!("CARGO_PKG_VERSION"));
+
+/// How an API server is reached, without who asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its address.
+    pub server: String,
+    /// Certificates (PEM) of the authorities that its own may come from; the system's without.
+    pub ca: Option<String>,
+    /// Its certificate is not checked.
+    pub insecure: bool,
+    /// Name that its certificate is for, where that is not the host.
+    pub server_name: Option<String>,
+}
+
+impl Endpoint {
+    /// What a context of a kubeconfig says of its cluster. Without a file the default one is read.
+    pub fn of(kubeconfig: Option<&Path>, context: &str) -> Result<Self, ClusterError> {
+        let file = read(kubeconfig, context)?;
+        let error = |message| unusable(kubeconfig, message);
+        let cluster = file.contexts.iter().find(|named| named.name == context);
+        let cluster = cluster.and_then(|named| named.context.as_ref()).map(|context| &context.cluster);
+        let cluster = file.clusters.into_iter().find(|named| Some(&named.name) == cluster);
+        let Some(cluster) = cluster.and_then(|named| named.cluster) else {
+            return Err(error(format!("context {context} names a cluster that is not there")));
+        };
+        let ca = match (cluster.certificate_authority_data, cluster.certificate_authority) {
+            (Some(data), _) => Some(decoded(&data).ok_or_else(|| {
+                error(format!("certificate-authority-data of context {context} is no certificate in base64"))
+            })?),
+            (None, Some(path)) => Some(
+                std::fs::read_to_string(&path)
+                    .map_err(|source| ClusterError::File { path: path.into(), source })?,
+            ),
+            (None, None) => None,
+        };
+        Ok(Self {
+            server: cluster.server.unwrap_or_default(),
+            ca,
+            insecure: cluster.insecure_skip_tls_verify.unwrap_or_default(),
+            server_name: cluster.tls_server_name,
+        })
+    }
+}
+
+impl Client {
+    /// Connects with a context of a kubeconfig. Without a file the default one is read (`KUBECONFIG`, or
+    /// `~/.kube/config`). The context is always named: the current one is never used by accident.
+    pub async fn connect(kubeconfig: Option<&Path>, context: &str) -> Result<Self, ClusterError> {
+        let file = read(kubeconfig, context)?;
+        Self::of(file, context).await.map_err(|message| unusable(kubeconfig, message))
+    }
+
+    /// Connects as whoever has a token.
+    pub async fn with_token(endpoint: &Endpoint, token: &SecretString) -> Result<Self, ClusterError> {
+        let name = "stored".to_owned();
+        let cluster = kube::config::Cluster {
+            server: Some(endpoint.server.clone()),
+            insecure_skip_tls_verify: Some(endpoint.insecure),
+            certificate_authority_data: endpoint.ca.as_ref().filter(|_| !endpoint.insecure).map(encoded),
+            tls_server_name: endpoint.server_name.clone(),
+            ..kube::config::Cluster::default()
+        };
+        let user = AuthInfo { token: Some(token.clone()), ..AuthInfo::default() };
+        let context = Context { cluster: name.clone(), user: Some(name.clone()), ..Context::default() };
+        let file = Kubeconfig {
+            clusters: vec![NamedCluster {
+                name: name.clone(),
+                cluster: Some(cluster),
+                ..NamedCluster::default()
+            }],
+            auth_infos: vec![NamedAuthInfo {
+                name: name.clone(),
+                auth_info: Some(user),
+                ..NamedAuthInfo::default()
+            }],
+            contexts: vec![NamedContext {
+                name: name.clone(),
+                context: Some(context),
+                ..NamedContext::default()
+            }],
+            ..Kubeconfig::default()
+        };
+        Self::of(file, &name).await.map_err(|message| ClusterError::Precondition {
+            what: format!("how {} is reached is not usable: {message}", endpoint.server),
+            next: "see its address and its certificates: cargo xtask clusters list".into(),
+        })
+    }
+
+    async fn of(file: Kubeconfig, context: &str) -> Result<Self, String> {
+        let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
+        let config = kube::Config::from_custom_kubeconfig(file, &options).await;
+        let mut config = config.map_err(|source| innermost(&source))?;
+        config.connect_timeout = Some(std::time::Duration::from_secs(10));
+        config.default_retry = false;
+        // Audit logs say who asked.
+        config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT)));
+        // A proxy from the environment can't know this machine's own loopback.
+        if matches!(config.cluster_url.host(), Some("127.0.0.1" | "localhost" | "[::1]")) {
+            config.proxy_url = None;
+        }
+        let server = config.cluster_url.to_string();
+        let kube = kube::Client::try_from(config).map_err(|source| innermost(&source))?;
+        Ok(Self::new(kube, server))
+    }
+}
+
+/// A kubeconfig that has a context of this name.
+fn read(kubeconfig: Option<&Path>, context: &str) -> Result<Kubeconfig, ClusterError> {
+    let file = match kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    let file = file.map_err(|source| unusable(kubeconfig, innermost(&source)))?;
+    let names: Vec<&str> = file.contexts.iter().map(|named| named.name.as_str()).collect();
+    match names.as_slice() {
+        names if names.contains(&context) => Ok(file),
+        [] => Err(unusable(kubeconfig, format!("there is no context {context}, nor any other"))),
+        names => {
+            let message = format!("there is no context {context}; there are: {}", names.join(", "));
+            Err(unusable(kubeconfig, message))
+        }
+    }
+}
+
+fn unusable(kubeconfig: Option<&Path>, message: String) -> ClusterError {
+    let path = kubeconfig.map_or("$KUBECONFIG or ~/.kube/config".into(), |path| path.display().to_string());
+    ClusterError::Kubeconfig { path, message }
+}
+
+fn decoded(data: &str) -> Option<String> {
+    let bytes = BASE64_STANDARD.decode(data.trim()).ok()?;
+    String::from_utf8(bytes).ok().filter(|text| text.contains("-----BEGIN CERTIFICATE-----"))
+}
+
+fn encoded(pem: &String) -> String {
+    BASE64_STANDARD.encode(pem)
+}

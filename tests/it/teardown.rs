@@ -1,0 +1,165 @@
+//! `teardown`: what setup made is gone, and nothing else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::{Api, Sandbox, poll};
+
+use crate::PROGRAM;
+
+const APPLICATIONS: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications";
+
+/// A cluster with a namespace and a ConfigMap of the user's, who has no idea of what is to come.
+fn sandbox() -> Option<Sandbox> {
+    let sandbox = Sandbox::with_cluster(PROGRAM)?;
+    let password = sandbox.write("password", "correct-horse-battery\n");
+    let config = json!({
+        "argocd": { "manifest": "bundled", "adminPassword": { "file": password } },
+        "expose": { "via": "ingress" },
+        "git": { "url": format!("file://{}", sandbox.path("gitops.git").display()) },
+        "environments": [{ "namespace": "seldon-dev" }, { "namespace": "seldon-prod" }],
+        "logging": {},
+    });
+    sandbox.write("gitops.yaml", &config.to_string());
+    sandbox.run(&["cluster", "up"]).exits(0);
+    let api = sandbox.api();
+    api.create(
+        "/api/v1/namespaces",
+        &json!({ "apiVersion": "v1", "kind": "Namespace",
+        "metadata": { "name": "seldon-prod", "labels": { "team": "models" } } }),
+    );
+    api.create("/api/v1/namespaces/seldon-prod/configmaps", &settings("mine"));
+    // The cluster is young: its controllers are there once they have furnished every namespace.
+    poll("the namespace is furnished", Duration::from_secs(60), || {
+        api.find("/api/v1/namespaces/seldon-prod/serviceaccounts/default")
+    });
+    Some(sandbox)
+}
+
+fn settings(name: &str) -> Value {
+    json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "data": { "mine": "yes" } })
+}
+
+/// All objects but two kinds that belong to the cluster, and that controllers still write to when it is young.
+fn all(api: &Api) -> BTreeMap<String, Value> {
+    let mut objects = api.snapshot(&[]);
+    objects.retain(|key, _| !key.starts_with("Node/") && !key.starts_with("ServiceCIDR/"));
+    objects
+}
+
+#[track_caller]
+fn same(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) {
+    for (key, object) in before {
+        assert_eq!(after.get(key), Some(object), "{key}");
+    }
+    let left: Vec<&String> = after.keys().filter(|key| !before.contains_key(*key)).collect();
+    assert!(left.is_empty(), "left over: {left:?}");
+}
+
+#[test]
+fn the_api_server_is_as_it_was() {
+    let Some(sandbox) = sandbox() else { return };
+    let api = sandbox.api();
+    let before = all(&api);
+    sandbox.run(&["teardown"]).exits(0).says("Nothing to take away");
+    sandbox.run(&["setup"]).exits(0);
+
+    let audit = sandbox.audit();
+    let plan = sandbox.run(&["teardown", "--plan"]);
+    plan.exits(0).says("Namespace/seldon-dev").says("steps to do: cargo xtask teardown");
+    audit.has_no_writes();
+
+    let down = sandbox.run(&["teardown"]);
+    down.exits(0).says("the Git repository stays as it is");
+    assert!(!down.output().contains("correct-horse"), "{}", down.output());
+    same(&before, &all(&api));
+    sandbox.run(&["teardown"]).exits(0).says("Nothing to take away");
+
+    // And up again.
+    sandbox.run(&["setup"]).exits(0);
+    sandbox.run(&["teardown", "--output", "json"]).exits(0);
+    same(&before, &all(&api));
+}
+
+#[test]
+fn also_after_a_setup_that_was_cut_off() {
+    let Some(sandbox) = sandbox() else { return };
+    let api = sandbox.api();
+    let before = all(&api);
+    for (event, count) in [("applied", 2), ("applied", 40), ("\"root-path\"", 2), ("AppProject/seldon", 2)] {
+        let mut run = sandbox.start(&["setup", "--output", "json", "--verbose"]);
+        for n in 1..=count {
+            assert!(run.reads_until(|line| line.contains(event)), "{event} came only {} times", n - 1);
+        }
+        run.kill();
+        sandbox.run(&["teardown"]).exits(0);
+        same(&before, &all(&api));
+    }
+}
+
+#[test]
+fn argocd_can_be_kept() {
+    let Some(sandbox) = sandbox() else { return };
+    let api = sandbox.api();
+    sandbox.run(&["setup", "--only", "install-argocd,admin-password"]).exits(0);
+    let before = all(&api);
+    sandbox.run(&["setup"]).exits(0);
+    sandbox
+        .run(&["teardown", "--keep-argocd"])
+        .exits(0)
+        .says("the admin password stays in Secret/argocd-secret");
+    same(&before, &all(&api));
+    sandbox.run(&["teardown", "--keep-argocd"]).exits(0).says("Nothing to take away");
+}
+
+#[test]
+fn what_others_made_stays_and_is_named() {
+    let Some(sandbox) = sandbox() else { return };
+    let api = sandbox.api();
+    sandbox.run(&["setup"]).exits(0);
+    let foreign = json!({ "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": { "name": "foreign" },
+        "spec": { "project": "default", "destination": { "namespace": "x", "name": "in-cluster" } } });
+    api.create(APPLICATIONS, &foreign);
+    let audit = sandbox.audit();
+    sandbox
+        .run(&["teardown"])
+        .exits(3)
+        .says("Application/foreign in argocd")
+        .says("cargo xtask teardown --keep-argocd");
+    audit.has_no_writes();
+    api.delete(&format!("{APPLICATIONS}/foreign"));
+
+    // A project that somebody else uses as well, and a namespace with something in it.
+    let project = "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/seldon";
+    let theirs = json!({ "namespace": "theirs", "server": "https://kubernetes.default.svc" });
+    let add = json!([{ "op": "add", "path": "/spec/destinations/-", "value": theirs }]);
+    api.patch("kubectl-patch", project, &add);
+    api.create("/api/v1/namespaces/seldon-dev/configmaps", &settings("left"));
+    sandbox
+        .run(&["teardown", "--keep-argocd"])
+        .exits(0)
+        .says("Namespace/seldon-dev stays, with what others put there: ConfigMap/left")
+        .says("AppProject/seldon in argocd stays for the destinations of others");
+    assert_eq!(api.get(project)["spec"]["destinations"], json!([theirs]));
+    assert!(api.find("/api/v1/namespaces/seldon-dev/configmaps/left").is_some());
+    assert!(api.find(&format!("{APPLICATIONS}/seldon-gitops-seldon-dev")).is_none());
+}
+
+#[test]
+fn a_finalizer_that_nobody_serves_holds_nothing_up() {
+    let Some(sandbox) = sandbox() else { return };
+    let api = sandbox.api();
+    let before = all(&api);
+    sandbox.run(&["setup"]).exits(0);
+    let path = format!("{APPLICATIONS}/seldon-gitops-seldon-dev");
+    let finalizers = json!(["resources-finalizer.argocd.argoproj.io"]);
+    let add = json!([{ "op": "add", "path": "/metadata/finalizers", "value": finalizers }]);
+    api.patch("kubectl-patch", &path, &add);
+    sandbox
+        .run(&["teardown", "--timeout", "60s"])
+        .exits(0)
+        .says("Application/seldon-gitops-seldon-dev in argocd has a finalizer");
+    same(&before, &all(&api));
+}
