@@ -48,6 +48,7 @@ fn the_address_is_found_for_each_way_of_exposing() {
     let api = sandbox.api();
     by_service(&sandbox, &api);
     by_node_port(&sandbox, &api);
+    by_node_port_on_kind(&sandbox, &api);
     by_ingress(&sandbox, &api);
     by_istio(&sandbox, &api);
     by_gateway(&sandbox, &api);
@@ -70,11 +71,6 @@ fn by_service(sandbox: &Sandbox, api: &Api) {
 /// A port of every node, as on kind.
 fn by_node_port(sandbox: &Sandbox, api: &Api) {
     api.patch("tests", SERVICE, &json!([{ "op": "replace", "path": "/spec/type", "value": "NodePort" }]));
-    let ports = api.get(SERVICE)["spec"]["ports"].clone();
-    let port = |number: u16| {
-        let ports = ports.as_array().expect("ports");
-        ports.iter().find(|port| port["port"] == number).expect("it has it")["nodePort"].clone()
-    };
     let addresses = json!([
         { "type": "Hostname", "address": "real" },
         { "type": "InternalIP", "address": "192.0.2.9" },
@@ -82,10 +78,27 @@ fn by_node_port(sandbox: &Sandbox, api: &Api) {
     let ready = json!([{ "type": "Ready", "status": "True", "reason": "KubeletReady" }]);
     set_status(api, "/api/v1/nodes/real", &json!({ "addresses": addresses, "conditions": ready }));
     config(sandbox, json!({}), json!({}));
-    status_says(sandbox, &format!("http://192.0.2.9:{}/argocd/", port(80)));
+    status_says(sandbox, &format!("http://192.0.2.9:{}/argocd/", node_port(api, 80)));
     config(sandbox, json!({ "host": "gitops.example.com" }), json!({ "tlsTermination": "argocd" }));
-    status_says(sandbox, &format!("https://gitops.example.com:{}/argocd/", port(443)));
+    status_says(sandbox, &format!("https://gitops.example.com:{}/argocd/", node_port(api, 443)));
+}
+
+/// A load balancer that nobody gives an address, which is usual on kind.
+fn by_node_port_on_kind(sandbox: &Sandbox, api: &Api) {
+    api.patch("tests", SERVICE, &json!([{ "op": "replace", "path": "/spec/type", "value": "LoadBalancer" }]));
+    set_status(api, SERVICE, &json!({ "loadBalancer": {} }));
+    config(sandbox, json!({}), json!({}));
+    status_says(sandbox, "http://localhost:8080/argocd/ after: cargo xtask argocd port-forward");
+    let id = json!([{ "op": "add", "path": "/spec/providerID", "value": "kind://docker/test/real" }]);
+    api.patch("tests", "/api/v1/nodes/real", &id);
+    status_says(sandbox, &format!("http://192.0.2.9:{}/argocd/", node_port(api, 80)));
     api.patch("tests", SERVICE, &json!([{ "op": "replace", "path": "/spec/type", "value": "ClusterIP" }]));
+}
+
+fn node_port(api: &Api, number: u16) -> Value {
+    let service = api.get(SERVICE);
+    let ports = service["spec"]["ports"].as_array().expect("ports");
+    ports.iter().find(|port| port["port"] == number).expect("it has it")["nodePort"].clone()
 }
 
 fn by_ingress(sandbox: &Sandbox, api: &Api) {

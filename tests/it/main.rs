@@ -10,6 +10,7 @@ mod errors;
 mod git_matrix;
 mod git_server;
 mod git_setup;
+mod gitea;
 mod health_checks;
 mod helm;
 mod killed;

@@ -231,6 +231,30 @@ fn a_rotation_changes_both_sides_and_nothing_else() {
 }
 
 #[test]
+fn an_address_that_changes_takes_its_webhook_along() {
+    let Some((sandbox, host)) = cluster(&json!({})) else { return };
+    let notes = || {
+        let annotations = sandbox.api().get(SECRET)["metadata"]["annotations"].to_string();
+        annotations.matches("gitops-setup/webhooks-github-").count()
+    };
+    sandbox.run(&["stage", "webhooks"]).exits(0);
+    let secret = shared_secret(&sandbox, &host);
+    let theirs = json!({ "url": "https://old.acme.com/api/webhook", "content_type": "json" });
+    host.add(&json!({ "active": true, "events": ["push"], "config": theirs }));
+    config(&sandbox, &host, &json!({ "argocdUrl": "https://new.acme.com" }));
+    sandbox.run(&["plan", "--only", "webhooks", "-v"]).says("it leads to an address of before");
+    sandbox.run(&["webhooks", "rotate"]).exits(3).says("cargo xtask stage webhooks");
+    sandbox.run(&["stage", "webhooks"]).exits(0).says("0 created, 1 changed");
+    let moved = hook(&host, "https://new.acme.com/argocd/api/webhook");
+    assert_eq!((&moved["id"], &moved["config"]["secret"]), (&json!(41), &json!(secret)));
+    assert_eq!((host.hooks().len(), notes()), (2, 1), "another's stays, and nothing of ours is left behind");
+    changes_nothing(&sandbox, &host);
+    config(&sandbox, &host, &json!({}));
+    sandbox.run(&["webhooks", "remove"]).exits(0).says("Argo CD: 1 webhook removed");
+    assert_eq!((host.hooks().len(), stored(&sandbox, KEY), notes()), (1, None, 0));
+}
+
+#[test]
 fn what_is_removed_is_gone_on_both_sides() {
     let Some((sandbox, host)) = cluster(&json!({})) else { return };
     sandbox.run(&["stage", "webhooks"]).exits(0);

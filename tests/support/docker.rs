@@ -63,6 +63,15 @@ pub(crate) fn image(fixture: &str) -> Option<Built> {
     }
 }
 
+/// Whether a published image is here or can be pulled, and why not.
+pub(crate) fn published(reference: &str) -> Result<(), String> {
+    if docker(Command::new("docker").args(["image", "inspect", reference])).is_ok() {
+        return Ok(());
+    }
+    let pulled = docker(Command::new("timeout").args(["300", "docker", "pull", "--quiet", reference]));
+    pulled.map_err(|said| said.lines().last().unwrap_or("no answer within five minutes").to_owned())
+}
+
 /// Removes containers that a test had made when it was killed, but not started yet: those don't end by themselves.
 pub(crate) fn remove_leftovers() {
     let label = format!("label={LABEL}");

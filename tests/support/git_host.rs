@@ -1,13 +1,15 @@
 //! A double of a Git host's webhooks, after the published APIs of GitHub
 //! (<https://docs.github.com/en/rest/repos/webhooks>), Bitbucket Cloud
-//! (<https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/>) and Azure DevOps
-//! (<https://learn.microsoft.com/en-us/rest/api/azure/devops/hooks/subscriptions>), and of an endpoint that is told of
-//! pushes.
+//! (<https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/>), Azure DevOps
+//! (<https://learn.microsoft.com/en-us/rest/api/azure/devops/hooks/subscriptions>) and Gitea
+//! (<https://docs.gitea.com/api/#tag/repository/operation/repoListHooks>), and of an endpoint that is told of pushes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -44,12 +46,14 @@ pub enum Form {
     Bitbucket,
     /// Azure DevOps', for the repository `gitops` of the project `acme`.
     Azure,
+    /// Gitea's, with the user `acme`.
+    Gitea,
 }
 
 impl Form {
     fn path(self) -> &'static str {
         match self {
-            Self::GitHub => "/repos/acme/gitops/hooks",
+            Self::GitHub | Self::Gitea => "/repos/acme/gitops/hooks",
             Self::Bitbucket => "/repositories/acme/gitops/hooks",
             Self::Azure => "/_apis/hooks/subscriptions",
         }
@@ -62,7 +66,7 @@ impl Form {
 
     fn list(self, hooks: Vec<Value>) -> Value {
         match self {
-            Self::GitHub => hooks.into(),
+            Self::GitHub | Self::Gitea => hooks.into(),
             Self::Bitbucket => json!({ "values": hooks }),
             Self::Azure => json!({ "count": hooks.len(), "value": hooks }),
         }
@@ -71,9 +75,17 @@ impl Form {
     /// Where the secret is.
     fn secret(self) -> &'static str {
         match self {
-            Self::GitHub => "/config/secret",
+            Self::GitHub | Self::Gitea => "/config/secret",
             Self::Bitbucket => "/secret",
             Self::Azure => "/consumerInputs/basicAuthPassword",
+        }
+    }
+
+    /// How it is shown a token.
+    fn authorization(self, token: &str) -> String {
+        match self {
+            Self::Gitea => format!("Basic {}", BASE64_STANDARD.encode(format!("acme:{token}"))),
+            _ => format!("Bearer {token}"),
         }
     }
 }
@@ -114,18 +126,19 @@ impl GitHost {
             hold: Hold::Never,
             pass: 0,
             held: false,
-            token: format!("Bearer {token}"),
+            token: form.authorization(token),
         };
         let state = Arc::new((Mutex::new(state), Condvar::new()));
-        let shared = Arc::clone(&state);
-        let address = serve(move |asked| {
-            let (state, changed) = &*shared;
-            let mut state = state.lock().expect("never poisoned");
-            let answer = state.answer(asked);
-            changed.notify_all();
-            answer
-        });
+        let shared = Self { address: String::new(), state: Arc::clone(&state) };
+        let address = serve(move |asked| shared.answer(asked));
         Self { address, state }
+    }
+
+    /// What it answers; `None` is no answer at all.
+    pub(crate) fn answer(&self, asked: Asked) -> Option<(u16, String)> {
+        let answer = self.with(|state| state.answer(asked));
+        self.state.1.notify_all();
+        answer
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
@@ -149,7 +162,7 @@ impl GitHost {
 
     /// Accepts another token.
     pub fn accept(&self, token: &str) {
-        self.with(|state| state.token = format!("Bearer {token}"));
+        self.with(|state| state.token = state.form.authorization(token));
     }
 
     /// Requests since the last call.
@@ -230,8 +243,13 @@ impl State {
                     self.hooks.remove(at);
                     return (204, String::new());
                 }
+                let before = self.hooks[at].pointer(form.secret()).cloned();
                 for (key, value) in body.as_object().into_iter().flatten() {
                     self.hooks[at][key] = value.clone();
+                }
+                if form == Form::Gitea {
+                    // A change knows no secret (`editHook`), and answers 200 all the same.
+                    self.hooks[at]["config"]["secret"] = before.unwrap_or_default();
                 }
                 (200, shown(&self.hooks[at]).to_string())
             }
@@ -242,7 +260,7 @@ impl State {
         self.last += 1;
         let mut hook = body.clone();
         hook[self.form.id()] = match self.form {
-            Form::GitHub => json!(self.last),
+            Form::GitHub | Form::Gitea => json!(self.last),
             Form::Bitbucket => json!(format!("{{0e5cbb6c-0000-4000-8000-0000000000{}}}", self.last)),
             Form::Azure => json!(format!("5cf7bd0c-0000-4000-8000-0000000000{}", self.last)),
         };
@@ -251,9 +269,12 @@ impl State {
     }
 }
 
-/// As the host shows it: its secret as asterisks.
+/// As the host shows it: its secret as asterisks, or not at all.
 fn shown(hook: &Value, form: Form) -> Value {
     let mut hook = hook.clone();
+    if let (Form::Gitea, Some(config)) = (form, hook["config"].as_object_mut()) {
+        config.remove("secret");
+    }
     if let Some(secret) = hook.pointer_mut(form.secret()) {
         *secret = json!("********");
     }

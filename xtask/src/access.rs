@@ -6,8 +6,9 @@ mod source;
 
 use std::time::Duration;
 
+use cluster::wait::Objects;
 use cluster::{Client, ClusterError};
-use manifests::config::{Config, Provider};
+use manifests::config::Config;
 use manifests::{Object, ObjectRef, expose};
 use serde_json::Value;
 use stages::observed::Nodes;
@@ -95,8 +96,7 @@ async fn found_within(
         Ok(Announced::Nowhere) => Ok(port_forward(config, "`expose.via: none`".into())),
         Err(ClusterError::TimedOut { .. }) => {
             let why = format!("no address in the status of {object}");
-            match config.cluster.provider == Provider::Kind && object.kind == "Service" {
-                // Nobody balances loads there, and its nodes are containers of this machine.
+            match object.kind == "Service" {
                 true => pending(config, client, object, why).await,
                 false => Ok(port_forward(config, why)),
             }
@@ -123,28 +123,49 @@ async fn front(config: &Config, client: &Client, live: &Object) -> Result<Front,
     Ok(Front::of(config, gateway.as_deref().unwrap_or(live)))
 }
 
+/// A Service without an address. On kind nobody balances loads, and its nodes are containers of this machine.
 async fn pending(
     config: &Config,
     client: &Client,
     service: &ObjectRef,
     why: String,
 ) -> Result<Address, Failure> {
-    match client.read(service).await? {
-        cluster::observe::Found::Object(live) => on_nodes(config, client, &live).await,
+    let live = match client.read(service).await? {
+        cluster::observe::Found::Object(live) => live,
+        _ => return Ok(port_forward(config, why)),
+    };
+    match nodes(client).await? {
+        Ok(nodes) if source::are_of_kind(nodes.values()) => at_port(config, client, &live, &nodes).await,
         _ => Ok(port_forward(config, why)),
     }
 }
 
 /// A port of every node.
 async fn on_nodes(config: &Config, client: &Client, service: &Object) -> Result<Address, Failure> {
+    match nodes(client).await? {
+        Ok(nodes) => at_port(config, client, service, &nodes).await,
+        Err(forbidden) => Ok(port_forward(config, forbidden)),
+    }
+}
+
+/// All nodes, or that they may not be listed.
+async fn nodes(client: &Client) -> Result<Result<Objects, String>, Failure> {
+    match client.list(&ObjectRef::cluster_scoped("v1", "Node", "")).await {
+        Ok(nodes) => Ok(Ok(nodes.unwrap_or_default())),
+        Err(error @ ClusterError::Forbidden { .. }) => Ok(Err(first_line(&error))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn at_port(
+    config: &Config,
+    client: &Client,
+    service: &Object,
+    nodes: &Objects,
+) -> Result<Address, Failure> {
     let front = front(config, client, service).await?;
     let Some(port) = source::node_port(service, source::public_port(service, front.port)) else {
         return Ok(port_forward(config, format!("{} has no port on nodes", service.reference())));
-    };
-    let nodes = match client.list(&ObjectRef::cluster_scoped("v1", "Node", "")).await {
-        Ok(nodes) => nodes.unwrap_or_default(),
-        Err(error @ ClusterError::Forbidden { .. }) => return Ok(port_forward(config, first_line(&error))),
-        Err(error) => return Err(error.into()),
     };
     Ok(match source::node_address(nodes.values()) {
         Some(host) => Address::Url(url(config, &front, &host, port)),

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use manifests::config::Override;
+use git_credentials::hosts::CREATING;
+use manifests::config::{GitProvider, Override};
 use stages::select::Selection;
 
 use crate::failure::Failure;
@@ -270,8 +272,8 @@ pub(crate) enum Repository {
         #[arg(long, requires = "create")]
         public: bool,
         /// With `--create`: what the Git host runs [default: as its name tells]
-        #[arg(long, requires = "create", value_enum)]
-        host: Option<GitHost>,
+        #[arg(long, requires = "create", value_parser = creating())]
+        host: Option<GitProvider>,
         #[command(flatten)]
         patience: Patience,
     },
@@ -285,17 +287,12 @@ pub(crate) struct Patience {
     pub(crate) timeout: Duration,
 }
 
-/// What a Git host runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum GitHost {
-    /// GitHub, or GitHub Enterprise.
-    Github,
-    /// GitLab.
-    Gitlab,
-    /// Bitbucket Cloud.
-    Bitbucket,
-    /// Gitea or Forgejo.
-    Gitea,
+/// The word of a kind of Git host that creates repositories.
+fn creating() -> impl TypedValueParser<Value = GitProvider> {
+    PossibleValuesParser::new(CREATING.map(GitProvider::word)).try_map(|word| {
+        let found = CREATING.into_iter().find(|provider| provider.word() == word);
+        found.ok_or("no kind of Git host that creates repositories")
+    })
 }
 
 /// How to reach Argo CD.

@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use cluster::Client;
 use cluster::observe::Found;
-use git_credentials::hosts::{Hook, Host, Kind, WantedHook};
+use git_credentials::hosts::{Hook, Host, Standing, WantedHook};
 use git_credentials::{Credentials, Trust};
-use manifests::config::Config;
-use manifests::webhooks::{self, Receiver};
+use manifests::Object;
+use manifests::argocd::names;
+use manifests::config::{Config, GitProvider};
+use manifests::webhooks::{self, Given, Receiver};
+use stages::PutWebhook;
 use stages::observed::{Endpoint, HookState, Nodes, Webhook, WebhooksState};
 
 pub(crate) use put::{Secret, put, remove, rotate};
@@ -65,7 +68,7 @@ fn host(config: &Config) -> Result<Option<Host>, Failure> {
     if let (Some(name), Some(at)) = (&webhooks.repository, url.rfind(['/', ':'])) {
         url.replace_range(at + 1.., name);
     }
-    let host = Host::detect(&url, Some(Kind::from(provider)))?;
+    let host = Host::detect(&url, Some(provider))?;
     let Some(api) = &webhooks.api else { return Ok(Some(host)) };
     let api = match api.contains("://") {
         true => api.clone(),
@@ -101,12 +104,18 @@ pub(crate) async fn look(
     if let Some(hidden) = secrets.into_iter().find(|secret| !session.may_look_up(secret)) {
         return Ok(WebhooksState::NotVerified(format!("webhooks: a plan does not look up the {hidden}")));
     }
-    let Some(site) = Site::of(session).await? else { return Ok(WebhooksState::Unknown) };
+    let (Some(site), Some(provider)) = (Site::of(session).await?, config.git_provider()) else {
+        return Ok(WebhooksState::Unknown);
+    };
+    let secret = client.read(&names::secret(&config.argocd.namespace)).await?;
     let mut found = Vec::new();
     for receiver in receivers {
         let address = endpoint(session, client, nodes, receiver, settled).await?;
         let hook = match &address {
-            Endpoint::Url(url) => standing(&site, &site.hooks(session).await?, config, receiver, url),
+            Endpoint::Url(url) => {
+                let hook = PutWebhook::new(config, receiver, provider, url);
+                standing(&site, &site.hooks(session).await?, &hook, &secret)
+            }
             _ => None,
         };
         found.push(Webhook { receiver, address, hook });
@@ -114,30 +123,46 @@ pub(crate) async fn look(
     Ok(WebhooksState::Seen { api: site.host.api().to_owned(), webhooks: found })
 }
 
-fn standing(
-    site: &Site,
-    hooks: &[Hook],
-    config: &Config,
-    receiver: Receiver,
-    url: &str,
-) -> Option<HookState> {
+fn standing(site: &Site, hooks: &[Hook], put: &PutWebhook, secret: &Found) -> Option<HookState> {
+    let former = match secret {
+        Found::Object(live) => former(live, put, hooks),
+        Found::Absent | Found::KindUnknown => Vec::new(),
+    };
     // What its secret is, the host doesn't show; whether it has one, some do.
-    let secret = (receiver == Receiver::Argocd && has_secret(site.host.kind())).then(|| "".into());
-    let wanted = WantedHook { secret, ..wanted(config, url) };
-    let standing = site.host.standing(hooks, &wanted);
-    let hook = standing.hook?;
-    Some(HookState { id: hook.id, fits: standing.fits, left: standing.left })
+    let secret = (put.secret.is_some() && has_secret(site.host.kind())).then(|| "".into());
+    let wanted = WantedHook { secret, ..wanted(put, &former) };
+    let Standing { hook, fits, moved, left } = site.host.standing(hooks, &wanted);
+    hook.map(|hook| HookState { id: hook.id, fits, moved, left })
 }
 
-/// A webhook without a secret.
-fn wanted(config: &Config, url: &str) -> WantedHook {
-    let verify_tls = config.webhooks.as_ref().is_none_or(|webhooks| webhooks.verify_tls);
-    WantedHook { url: url.to_owned(), secret: None, verify_tls, name: NAME.into() }
+/// The webhook without a secret.
+fn wanted(put: &PutWebhook, former: &[Hook]) -> WantedHook {
+    WantedHook {
+        url: put.url.clone(),
+        former: former.iter().map(|hook| hook.id.clone()).collect(),
+        secret: None,
+        verify_tls: put.verify_tls,
+        name: NAME.into(),
+    }
+}
+
+/// The hooks that this tool made for the same receiver at addresses of before.
+fn former(secret: &Object, put: &PutWebhook, hooks: &[Hook]) -> Vec<Hook> {
+    let given = given(put, &put.url);
+    let is_former = |hook: &&Hook| {
+        let noted = self::given(put, &hook.url);
+        put.secret.is_some() && noted != given && noted.was_given(secret, &hook.id)
+    };
+    hooks.iter().filter(is_former).cloned().collect()
+}
+
+fn given(put: &PutWebhook, url: &str) -> Given {
+    Given::of(put.provider, &put.repository, url)
 }
 
 /// Bitbucket Cloud's events are known by the number of the hook.
-fn has_secret(kind: Kind) -> bool {
-    kind != Kind::Bitbucket
+fn has_secret(kind: GitProvider) -> bool {
+    kind != GitProvider::Bitbucket
 }
 
 /// Where a receiver is reached from outside the cluster.

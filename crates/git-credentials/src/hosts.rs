@@ -10,98 +10,45 @@ use std::time::Duration;
 
 use manifests::config::GitProvider;
 
-pub use create::Created;
+pub use create::{CREATING, Created};
 pub use error::HostError;
 pub use hooks::{Doing, Hook, HookCause, HookChange, HookError, PutHook, SecretAtHost, Standing, WantedHook};
 
 use crate::remote::Address;
 use place::Place;
 
-/// What software a Git host runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// GitHub, or GitHub Enterprise.
-    GitHub,
-    /// GitLab, at gitlab.com or elsewhere.
-    GitLab,
-    /// Bitbucket Cloud.
-    Bitbucket,
-    /// Bitbucket Server, since called Data Center.
-    BitbucketServer,
-    /// Gitea or Forgejo.
-    Gitea,
-    /// Gogs.
-    Gogs,
-    /// Azure DevOps, at dev.azure.com or elsewhere.
-    AzureDevOps,
-}
-
-impl Kind {
-    /// What a host runs, as far as its name tells.
-    pub fn of_host(host: &str) -> Option<Self> {
-        GitProvider::of_host(host).map(Self::from)
-    }
-
-    /// Its name for people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::GitHub => "GitHub",
-            Self::GitLab => "GitLab",
-            Self::Bitbucket => "Bitbucket",
-            Self::BitbucketServer => "Bitbucket Server",
-            Self::Gitea => "Gitea or Forgejo",
-            Self::Gogs => "Gogs",
-            Self::AzureDevOps => "Azure DevOps",
+/// What a token needs for the contents of a repository, in the words of the host's settings.
+pub(crate) fn needed(provider: GitProvider, write: bool) -> &'static str {
+    match (provider, write) {
+        (GitProvider::Github, false) => {
+            "scope `repo` (classic token) or “Contents: Read-only” for this repository (fine-grained), and, \
+             where the organisation has single sign-on, “Configure SSO” → Authorize"
         }
-    }
-
-    /// What a token needs for the contents of a repository, in the words of the host's settings.
-    pub(crate) fn needed(self, write: bool) -> &'static str {
-        match (self, write) {
-            (Self::GitHub, false) => {
-                "scope `repo` (classic token) or “Contents: Read-only” for this repository (fine-grained), and, \
-                 where the organisation has single sign-on, “Configure SSO” → Authorize"
-            }
-            (Self::GitHub, true) => {
-                "scope `repo` (classic token) or “Contents: Read and write” for this repository (fine-grained), \
-                 and, where the organisation has single sign-on, “Configure SSO” → Authorize"
-            }
-            (Self::GitLab, false) => "scope `read_repository` and role Reporter or above",
-            (Self::GitLab, true) => "scope `write_repository` and role Developer or above",
-            (Self::Bitbucket, false) => "scope `read:repository:bitbucket` (access token: `repository`)",
-            (Self::Bitbucket, true) => {
-                "scope `write:repository:bitbucket` (access token: `repository:write`)"
-            }
-            (Self::BitbucketServer, false) => "permission “Repository read”",
-            (Self::BitbucketServer, true) => "permission “Repository write”",
-            (Self::Gitea, false) => "scope `read:repository`",
-            (Self::Gitea, true) => "scope `write:repository` and write access to the repository",
-            (Self::Gogs, false) => "read access to the repository",
-            (Self::Gogs, true) => "write access to the repository",
-            (Self::AzureDevOps, false) => "scope “Code (Read)”",
-            (Self::AzureDevOps, true) => "scope “Code (Read & write)”",
+        (GitProvider::Github, true) => {
+            "scope `repo` (classic token) or “Contents: Read and write” for this repository (fine-grained), \
+             and, where the organisation has single sign-on, “Configure SSO” → Authorize"
         }
-    }
-}
-
-impl From<GitProvider> for Kind {
-    fn from(provider: GitProvider) -> Self {
-        match provider {
-            GitProvider::Github => Self::GitHub,
-            GitProvider::Gitlab => Self::GitLab,
-            GitProvider::Bitbucket => Self::Bitbucket,
-            GitProvider::BitbucketServer => Self::BitbucketServer,
-            GitProvider::Gitea => Self::Gitea,
-            GitProvider::Gogs => Self::Gogs,
-            GitProvider::AzureDevops => Self::AzureDevOps,
+        (GitProvider::Gitlab, false) => "scope `read_repository` and role Reporter or above",
+        (GitProvider::Gitlab, true) => "scope `write_repository` and role Developer or above",
+        (GitProvider::Bitbucket, false) => "scope `read:repository:bitbucket` (access token: `repository`)",
+        (GitProvider::Bitbucket, true) => {
+            "scope `write:repository:bitbucket` (access token: `repository:write`)"
         }
+        (GitProvider::BitbucketServer, false) => "permission “Repository read”",
+        (GitProvider::BitbucketServer, true) => "permission “Repository write”",
+        (GitProvider::Gitea, false) => "scope `read:repository`",
+        (GitProvider::Gitea, true) => "scope `write:repository` and write access to the repository",
+        (GitProvider::Gogs, false) => "read access to the repository",
+        (GitProvider::Gogs, true) => "write access to the repository",
+        (GitProvider::AzureDevops, false) => "scope “Code (Read)”",
+        (GitProvider::AzureDevops, true) => "scope “Code (Read & write)”",
     }
 }
 
 /// A repository at a Git host, by the host's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    kind: Kind,
+    kind: GitProvider,
     /// Address of the API, without slash at its end.
     api: String,
     /// User, organisation, workspace, project, or group with its parents.
@@ -115,9 +62,9 @@ pub struct Host {
 impl Host {
     /// The host of a repository's address. `named` says what it runs where the configuration does; otherwise its
     /// name has to tell.
-    pub fn detect(url: &str, named: Option<Kind>) -> Result<Self, HostError> {
+    pub fn detect(url: &str, named: Option<GitProvider>) -> Result<Self, HostError> {
         let address = Address::of(url);
-        let kind = named.or_else(|| Kind::of_host(&address.host));
+        let kind = named.or_else(|| GitProvider::of_host(&address.host));
         let kind = kind.ok_or_else(|| HostError::Unknown { host: address.place() })?;
         let place = Place::of(kind, &address);
         let Place { api, owner, name } =
@@ -138,7 +85,7 @@ impl Host {
     }
 
     /// What it runs.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> GitProvider {
         self.kind
     }
 
@@ -155,17 +102,47 @@ mod tests {
     #[test]
     fn hosts_are_known_by_their_names() {
         for (url, kind, api, owner) in [
-            ("https://github.com/acme/gitops.git", Kind::GitHub, "https://api.github.com", "acme"),
-            ("git@github.com:acme/gitops.git", Kind::GitHub, "https://api.github.com", "acme"),
-            ("ssh://git@ssh.github.com:443/acme/gitops", Kind::GitHub, "https://api.github.com", "acme"),
-            ("https://acme.ghe.com/acme/gitops", Kind::GitHub, "https://api.acme.ghe.com", "acme"),
-            ("https://github.acme.com/acme/gitops", Kind::GitHub, "https://github.acme.com/api/v3", "acme"),
-            ("https://gitlab.com/acme/ml/gitops", Kind::GitLab, "https://gitlab.com/api/v4", "acme/ml"),
-            ("ssh://git@gitlab.acme.com:2222/a/b", Kind::GitLab, "https://gitlab.acme.com/api/v4", "a"),
-            ("git@bitbucket.org:acme/gitops.git", Kind::Bitbucket, "https://api.bitbucket.org/2.0", "acme"),
-            ("https://gitea.acme.com:3000/a/b", Kind::Gitea, "https://gitea.acme.com:3000/api/v1", "a"),
-            ("https://codeberg.org/acme/gitops", Kind::Gitea, "https://codeberg.org/api/v1", "acme"),
-            ("https://gogs.acme.com/a/b", Kind::Gogs, "https://gogs.acme.com/api/v1", "a"),
+            ("https://github.com/acme/gitops.git", GitProvider::Github, "https://api.github.com", "acme"),
+            ("git@github.com:acme/gitops.git", GitProvider::Github, "https://api.github.com", "acme"),
+            (
+                "ssh://git@ssh.github.com:443/acme/gitops",
+                GitProvider::Github,
+                "https://api.github.com",
+                "acme",
+            ),
+            ("https://acme.ghe.com/acme/gitops", GitProvider::Github, "https://api.acme.ghe.com", "acme"),
+            (
+                "https://github.acme.com/acme/gitops",
+                GitProvider::Github,
+                "https://github.acme.com/api/v3",
+                "acme",
+            ),
+            (
+                "https://gitlab.com/acme/ml/gitops",
+                GitProvider::Gitlab,
+                "https://gitlab.com/api/v4",
+                "acme/ml",
+            ),
+            (
+                "ssh://git@gitlab.acme.com:2222/a/b",
+                GitProvider::Gitlab,
+                "https://gitlab.acme.com/api/v4",
+                "a",
+            ),
+            (
+                "git@bitbucket.org:acme/gitops.git",
+                GitProvider::Bitbucket,
+                "https://api.bitbucket.org/2.0",
+                "acme",
+            ),
+            (
+                "https://gitea.acme.com:3000/a/b",
+                GitProvider::Gitea,
+                "https://gitea.acme.com:3000/api/v1",
+                "a",
+            ),
+            ("https://codeberg.org/acme/gitops", GitProvider::Gitea, "https://codeberg.org/api/v1", "acme"),
+            ("https://gogs.acme.com/a/b", GitProvider::Gogs, "https://gogs.acme.com/api/v1", "a"),
         ] {
             let host = Host::detect(url, None).unwrap();
             assert_eq!((host.kind, host.api.as_str(), host.owner.as_str()), (kind, api, owner), "{url}");
@@ -174,8 +151,8 @@ mod tests {
 
     #[test]
     fn paths_that_are_more_than_owner_and_name_are_known() {
-        let server = Kind::BitbucketServer;
-        let azure = Kind::AzureDevOps;
+        let server = GitProvider::BitbucketServer;
+        let azure = GitProvider::AzureDevops;
         for (url, kind, api, owner) in [
             ("https://bitbucket.acme.com/scm/ML/gitops.git", server, "bitbucket.acme.com/rest/api/1.0", "ML"),
             ("https://stash.acme.com/x/scm/ML/gitops", server, "stash.acme.com/x/rest/api/1.0", "ML"),
@@ -216,7 +193,7 @@ mod tests {
     fn what_can_not_be_known_is_asked_for() {
         let url = "https://git.acme.com/a/b";
         assert!(matches!(Host::detect(url, None), Err(HostError::Unknown { .. })));
-        assert_eq!(Host::detect(url, Some(Kind::Gitea)).unwrap().api(), "https://git.acme.com/api/v1");
+        assert_eq!(Host::detect(url, Some(GitProvider::Gitea)).unwrap().api(), "https://git.acme.com/api/v1");
         for path in ["gitops", "a/b/c"] {
             let url = format!("https://github.com/{path}");
             assert!(matches!(Host::detect(&url, None), Err(HostError::Path { .. })), "{path}");

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use manifests::webhooks::is_this_machine;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use ureq::http::{Method, Request, Response, request};
@@ -110,7 +111,7 @@ pub struct Http {
 
 impl Http {
     /// A client that trusts as it is told, each of whose requests takes at most `timeout`. Proxies are those of
-    /// the environment. Fails where `trust.ca` holds no certificate.
+    /// the environment, and none for this machine itself, which no proxy can know. Fails where `trust.ca` holds no certificate.
     pub fn new(trust: &Trust, timeout: Duration) -> Result<Self, Broken> {
         let roots = match &trust.ca {
             Some(pem) => RootCerts::Specific(Arc::new(certificates(pem)?)),
@@ -185,10 +186,19 @@ impl Http {
         answer(match body {
             Some(body) => {
                 let request = request.header("Content-Type", "application/json").body(body);
-                self.agent.run(request.map_err(bad)?)
+                self.agent.run(self.on_its_way(request.map_err(bad)?))
             }
-            None => self.agent.run(request.body(()).map_err(bad)?),
+            None => self.agent.run(self.on_its_way(request.body(()).map_err(bad)?)),
         })
+    }
+
+    /// The request without a proxy where it stays on this machine.
+    fn on_its_way<B: ureq::AsSendBody>(&self, request: Request<B>) -> Request<B> {
+        let place = request.uri().authority().map_or("", |authority| authority.as_str());
+        match is_this_machine(place.rsplit('@').next().unwrap_or(place)) {
+            true => self.agent.configure_request(request).proxy(None).build(),
+            false => request,
+        }
     }
 }
 
@@ -248,7 +258,8 @@ fn tls(error: &rustls::Error) -> Broken {
     match error {
         rustls::Error::InvalidMessage(_) => Broken::NotTls,
         rustls::Error::InvalidCertificate(certificate) => match certificate {
-            UnknownIssuer => Broken::UnknownAuthority,
+            // The signature is wrong where another authority has the same name.
+            UnknownIssuer | BadSignature => Broken::UnknownAuthority,
             Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. } => Broken::Expired,
             NotValidForName | NotValidForNameContext { .. } => Broken::WrongName,
             // The verifier has no variant for it; an authority's certificate that serves itself is meant.

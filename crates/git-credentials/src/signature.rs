@@ -7,11 +7,11 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use manifests::config::GitProvider;
 use ring::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use crate::hosts::Kind;
 use crate::remote::Address;
 
 /// A commit that is none: a test names nothing that the receiver would look up in the repository.
@@ -23,7 +23,7 @@ const ACTIVITY: &str = "00000000-0000-0000-0000-000000000000";
 ///
 /// `secret` is what the receiver compares with: the secret of the webhook; for Bitbucket Cloud the UUID of the hook;
 /// for Azure DevOps user and password with a colon between them. The proof holds for exactly these bytes.
-pub fn signed(kind: Kind, secret: &SecretString, body: &[u8]) -> Vec<(&'static str, SecretString)> {
+pub fn signed(kind: GitProvider, secret: &SecretString, body: &[u8]) -> Vec<(&'static str, SecretString)> {
     let plain = |name, value: &str| (name, SecretString::from(value));
     let sha256 = hmac_hex(hmac::HMAC_SHA256, secret, body);
     let with_name = format!("sha256={sha256}");
@@ -37,25 +37,25 @@ pub fn signed(kind: Kind, secret: &SecretString, body: &[u8]) -> Vec<(&'static s
         ]
     };
     match kind {
-        Kind::GitHub => github(),
+        GitProvider::Github => github(),
         // https://docs.gitlab.com/user/project/integrations/webhooks/#delivery-headers
-        Kind::GitLab => vec![plain("X-Gitlab-Event", "Push Hook"), ("X-Gitlab-Token", secret.clone())],
+        GitProvider::Gitlab => vec![plain("X-Gitlab-Event", "Push Hook"), ("X-Gitlab-Token", secret.clone())],
         // https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/#HTTP-headers
-        Kind::Bitbucket => vec![plain("X-Event-Key", "repo:push"), ("X-Hook-UUID", secret.clone())],
+        GitProvider::Bitbucket => vec![plain("X-Event-Key", "repo:push"), ("X-Hook-UUID", secret.clone())],
         // https://confluence.atlassian.com/bitbucketserver/event-payload-938025882.html#Eventpayload-HTTPheaders
-        Kind::BitbucketServer => {
+        GitProvider::BitbucketServer => {
             vec![plain("X-Event-Key", "repo:refs_changed"), plain("X-Hub-Signature", &with_name)]
         }
-        Kind::Gogs => vec![plain("X-Gogs-Event", "push"), plain("X-Gogs-Signature", &sha256)],
+        GitProvider::Gogs => vec![plain("X-Gogs-Event", "push"), plain("X-Gogs-Signature", &sha256)],
         // Gitea sends Gogs' and GitHub's headers as well: https://docs.gitea.com/usage/repository/webhooks
-        Kind::Gitea => {
+        GitProvider::Gitea => {
             let mut headers = github();
             headers.extend([plain("X-Gitea-Event", "push"), plain("X-Gitea-Signature", &sha256)]);
             headers.extend([plain("X-Gogs-Event", "push"), plain("X-Gogs-Signature", &sha256)]);
             headers
         }
         // https://learn.microsoft.com/en-us/azure/devops/service-hooks/services/webhooks
-        Kind::AzureDevOps => {
+        GitProvider::AzureDevops => {
             let basic = format!("Basic {}", BASE64_STANDARD.encode(pair(secret.expose_secret())));
             vec![plain("X-Vss-Activityid", ACTIVITY), ("Authorization", basic.into())]
         }
@@ -70,7 +70,7 @@ pub fn signed(kind: Kind, secret: &SecretString, body: &[u8]) -> Vec<(&'static s
 /// The address of the repository is written as the host would: with what Argo CD compares it to the addresses in
 /// Applications. At Bitbucket Server that has `.git` at its end, and so must theirs; at Azure DevOps it is the one
 /// for HTTPS, which no address for SSH is like.
-pub fn push_event(kind: Kind, url: &str, branch: &str) -> Value {
+pub fn push_event(kind: GitProvider, url: &str, branch: &str) -> Value {
     let address = Address::of(url);
     let reference = format!("refs/heads/{branch}");
     let (owner, name) = address.path.rsplit_once('/').unwrap_or(("", &address.path));
@@ -78,7 +78,7 @@ pub fn push_event(kind: Kind, url: &str, branch: &str) -> Value {
     let web = web_url(&address);
     match kind {
         // Gogs and Gitea took the form from GitHub.
-        Kind::GitHub | Kind::Gitea | Kind::Gogs => json!({
+        GitProvider::Github | GitProvider::Gitea | GitProvider::Gogs => json!({
             "ref": reference,
             "before": NO_COMMIT,
             "after": NO_COMMIT,
@@ -91,7 +91,7 @@ pub fn push_event(kind: Kind, url: &str, branch: &str) -> Value {
                 "default_branch": branch,
             },
         }),
-        Kind::GitLab => json!({
+        GitProvider::Gitlab => json!({
             "object_kind": "push",
             "event_name": "push",
             "ref": reference,
@@ -106,7 +106,7 @@ pub fn push_event(kind: Kind, url: &str, branch: &str) -> Value {
                 "default_branch": branch,
             },
         }),
-        Kind::Bitbucket => json!({
+        GitProvider::Bitbucket => json!({
             "push": { "changes": [{
                 "new": { "type": "branch", "name": branch, "target": { "type": "commit", "hash": NO_COMMIT } },
                 "old": { "type": "branch", "name": branch, "target": { "type": "commit", "hash": NO_COMMIT } },
@@ -125,7 +125,7 @@ pub fn push_event(kind: Kind, url: &str, branch: &str) -> Value {
                 },
             },
         }),
-        Kind::BitbucketServer => json!({
+        GitProvider::BitbucketServer => json!({
             "eventKey": "repo:refs_changed",
             "date": "1970-01-01T00:00:00+0000",
             "repository": {
@@ -142,7 +142,7 @@ pub fn push_event(kind: Kind, url: &str, branch: &str) -> Value {
                 "type": "UPDATE",
             }],
         }),
-        Kind::AzureDevOps => json!({
+        GitProvider::AzureDevops => json!({
             "id": ACTIVITY,
             "eventType": "git.push",
             "publisherId": "tfs",

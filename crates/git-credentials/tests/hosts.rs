@@ -7,8 +7,9 @@ mod server;
 
 use std::time::Duration;
 
-use git_credentials::hosts::{Created, Host, HostError, Kind};
+use git_credentials::hosts::{Created, Host, HostError};
 use git_credentials::{Category, Credentials, Trust};
+use manifests::config::GitProvider;
 use serde_json::{Value, json};
 use server::{Asked, Server, reply};
 
@@ -18,7 +19,7 @@ fn token(username: &str) -> Credentials {
     Credentials::Token { username: username.into(), token: "hush".into() }
 }
 
-async fn create(server: &Server, kind: Kind, path: &str, user: &str) -> Result<Created, HostError> {
+async fn create(server: &Server, kind: GitProvider, path: &str, user: &str) -> Result<Created, HostError> {
     let url = format!("https://git.acme.com/{path}");
     let host = Host::detect(&url, Some(kind)).unwrap().with_api(&format!("{}/", server.address));
     host.create(&token(user), true, &Trust::default(), LIMIT).await
@@ -35,8 +36,8 @@ async fn github_creates_for_oneself_and_for_an_organisation() {
         .on("GET /user", reply(200, r#"{"login":"Bob","id":1}"#))
         .on("POST /user/repos", reply(201, r#"{"full_name":"Bob/gitops"}"#))
         .on("POST /orgs/acme/repos", reply(201, r#"{"full_name":"acme/gitops"}"#));
-    assert_eq!(create(&server, Kind::GitHub, "bob/gitops", "bob").await.unwrap(), Created::New);
-    assert_eq!(create(&server, Kind::GitHub, "acme/gitops.git", "bob").await.unwrap(), Created::New);
+    assert_eq!(create(&server, GitProvider::Github, "bob/gitops", "bob").await.unwrap(), Created::New);
+    assert_eq!(create(&server, GitProvider::Github, "acme/gitops.git", "bob").await.unwrap(), Created::New);
     let asked = server.asked();
     let what: Vec<&str> = asked.iter().map(|asked| asked.what.as_str()).collect();
     assert_eq!(what, ["GET /user", "POST /user/repos", "GET /user", "POST /orgs/acme/repos"]);
@@ -50,7 +51,7 @@ async fn a_token_that_may_not_ask_who_it_is_creates_for_the_organisation() {
     server
         .on("GET /user", reply(403, r#"{"message":"Resource not accessible by integration"}"#))
         .on("POST /orgs/acme/repos", reply(201, "{}"));
-    assert_eq!(create(&server, Kind::GitHub, "acme/gitops", "x").await.unwrap(), Created::New);
+    assert_eq!(create(&server, GitProvider::Github, "acme/gitops", "x").await.unwrap(), Created::New);
 }
 
 #[tokio::test]
@@ -59,7 +60,7 @@ async fn gitlab_is_told_the_number_of_the_group() {
     server
         .on("GET /namespaces/acme%2Fml", reply(200, r#"{"id":42,"kind":"group","full_path":"acme/ml"}"#))
         .on("POST /projects", reply(201, r#"{"id":1}"#));
-    assert_eq!(create(&server, Kind::GitLab, "acme/ml/gitops", "bob").await.unwrap(), Created::New);
+    assert_eq!(create(&server, GitProvider::Gitlab, "acme/ml/gitops", "bob").await.unwrap(), Created::New);
     let wanted = json!({ "name": "gitops", "path": "gitops", "namespace_id": 42, "visibility": "private" });
     assert_eq!(body(&server.asked()[1]), wanted);
 }
@@ -68,8 +69,8 @@ async fn gitlab_is_told_the_number_of_the_group() {
 async fn bitbucket_takes_users_and_access_tokens() {
     let server = Server::start();
     server.on("POST /repositories/acme/gitops", reply(200, r#"{"type":"repository"}"#));
-    create(&server, Kind::Bitbucket, "acme/gitops", "bob@acme.com").await.unwrap();
-    create(&server, Kind::Bitbucket, "acme/gitops", "x-token-auth").await.unwrap();
+    create(&server, GitProvider::Bitbucket, "acme/gitops", "bob@acme.com").await.unwrap();
+    create(&server, GitProvider::Bitbucket, "acme/gitops", "x-token-auth").await.unwrap();
     let asked = server.asked();
     assert_eq!(asked[0].authorization, "Basic Ym9iQGFjbWUuY29tOmh1c2g=");
     assert_eq!(asked[1].authorization, "Bearer hush");
@@ -83,8 +84,8 @@ async fn gitea_creates_for_oneself_and_for_an_organisation() {
         .on("GET /user", reply(200, r#"{"login":"bob","username":"bob"}"#))
         .on("POST /user/repos", reply(201, "{}"))
         .on("POST /orgs/acme/repos", reply(201, "{}"));
-    assert_eq!(create(&server, Kind::Gitea, "bob/gitops", "bob").await.unwrap(), Created::New);
-    assert_eq!(create(&server, Kind::Gitea, "acme/gitops", "bob").await.unwrap(), Created::New);
+    assert_eq!(create(&server, GitProvider::Gitea, "bob/gitops", "bob").await.unwrap(), Created::New);
+    assert_eq!(create(&server, GitProvider::Gitea, "acme/gitops", "bob").await.unwrap(), Created::New);
 }
 
 #[tokio::test]
@@ -96,14 +97,17 @@ async fn what_is_there_stays() {
         .on("POST /user/repos", reply(422, r#"{"message":"Repository creation failed.","errors":[{"resource":"Repository","code":"custom","field":"name","message":"name already exists on this account"}]}"#))
         .on("POST /projects", reply(400, r#"{"message":{"name":["has already been taken"],"path":["has already been taken"]}}"#))
         .on("POST /repositories/bob/gitops", reply(400, r#"{"type":"error","error":{"message":"Repository with this Slug and Owner already exists."}}"#));
-    for kind in [Kind::GitHub, Kind::GitLab, Kind::Bitbucket] {
+    for kind in [GitProvider::Github, GitProvider::Gitlab, GitProvider::Bitbucket] {
         assert_eq!(create(&server, kind, "bob/gitops", "bob").await.unwrap(), Created::AlreadyThere);
     }
     server.on(
         "POST /user/repos",
         reply(409, r#"{"message":"The repository with the same name already exists."}"#),
     );
-    assert_eq!(create(&server, Kind::Gitea, "bob/gitops", "bob").await.unwrap(), Created::AlreadyThere);
+    assert_eq!(
+        create(&server, GitProvider::Gitea, "bob/gitops", "bob").await.unwrap(),
+        Created::AlreadyThere
+    );
 }
 
 #[tokio::test]
@@ -126,7 +130,7 @@ async fn each_refusal_has_its_own_words_and_none_has_the_token() {
         (reply(302, "").with("Location", "https://elsewhere/"), "not expected (302)"),
     ] {
         server.on("POST /orgs/acme/repos", answer);
-        let error = create(&server, Kind::GitHub, "acme/gitops", "bob").await.unwrap_err();
+        let error = create(&server, GitProvider::Github, "acme/gitops", "bob").await.unwrap_err();
         let text = format!("{error} {error:?}");
         assert!(text.contains(expected) && !text.contains("hush"), "{expected}: {text}");
         assert_eq!(error.category(), Category::Refused);

@@ -10,10 +10,9 @@ mod server;
 
 use std::time::Duration;
 
-use git_credentials::hosts::{
-    HookCause, HookChange, Host, HostError, Kind, PutHook, SecretAtHost, WantedHook,
-};
+use git_credentials::hosts::{HookCause, HookChange, Host, HostError, PutHook, SecretAtHost, WantedHook};
 use git_credentials::{Category, Credentials, Trust};
+use manifests::config::GitProvider;
 use providers::{ALL, SECRET, TARGET, change, create, hook, host, list, page, remove, start};
 use server::{Reply, Server, reply};
 
@@ -24,14 +23,20 @@ fn credentials() -> Credentials {
 }
 
 fn wanted() -> WantedHook {
-    WantedHook { url: TARGET.into(), secret: Some(SECRET.into()), verify_tls: true, name: "gitops".into() }
+    WantedHook {
+        url: TARGET.into(),
+        former: Vec::new(),
+        secret: Some(SECRET.into()),
+        verify_tls: true,
+        name: "gitops".into(),
+    }
 }
 
 async fn put_at(host: &Host, limit: Duration) -> Result<PutHook, HostError> {
     host.put_hook(&credentials(), &Trust::default(), limit, &wanted(), SecretAtHost::Unknown).await
 }
 
-async fn put(kind: Kind, server: &Server) -> Result<PutHook, HostError> {
+async fn put(kind: GitProvider, server: &Server) -> Result<PutHook, HostError> {
     put_at(&host(kind, server), LIMIT).await
 }
 
@@ -39,16 +44,16 @@ fn count(server: &Server, what: &str) -> usize {
     server.asked().iter().filter(|asked| asked.what == what).count()
 }
 
-fn repository(kind: Kind) -> &'static str {
+fn repository(kind: GitProvider) -> &'static str {
     match kind {
-        Kind::GitLab => "acme/ml/gitops",
-        Kind::AzureDevOps => "ml/gitops",
+        GitProvider::Gitlab => "acme/ml/gitops",
+        GitProvider::AzureDevops => "ml/gitops",
         _ => "acme/gitops",
     }
 }
 
 /// Text of an error that names the repository, gives the next step, and shows nothing secret.
-fn told(error: &HostError, kind: Kind) -> String {
+fn told(error: &HostError, kind: GitProvider) -> String {
     let text = format!("{error}");
     assert!(text.contains(repository(kind)), "{kind:?}: {text}");
     assert!(text.contains("\n  "), "{kind:?}: {text}");
@@ -59,15 +64,17 @@ fn told(error: &HostError, kind: Kind) -> String {
 }
 
 /// How each host says that it refuses, as its documentation or source has it.
-fn said(kind: Kind, status: u16, words: &str) -> Reply {
+fn said(kind: GitProvider, status: u16, words: &str) -> Reply {
     let body = match kind {
-        Kind::GitLab if status == 401 => serde_json::json!({ "message": words }),
-        Kind::GitLab => serde_json::json!({ "error": "insufficient_scope", "error_description": words }),
-        Kind::Bitbucket => serde_json::json!({ "type": "error", "error": { "message": words } }),
-        Kind::BitbucketServer => serde_json::json!({
+        GitProvider::Gitlab if status == 401 => serde_json::json!({ "message": words }),
+        GitProvider::Gitlab => {
+            serde_json::json!({ "error": "insufficient_scope", "error_description": words })
+        }
+        GitProvider::Bitbucket => serde_json::json!({ "type": "error", "error": { "message": words } }),
+        GitProvider::BitbucketServer => serde_json::json!({
             "errors": [{ "context": null, "message": words, "exceptionName": "com.atlassian.X" }]
         }),
-        Kind::AzureDevOps => serde_json::json!({
+        GitProvider::AzureDevops => serde_json::json!({
             "$id": "1", "innerException": null, "message": words, "typeName": "X", "errorCode": 0,
         }),
         _ => serde_json::json!({ "message": words, "documentation_url": "https://docs.github.com/rest" }),
@@ -92,13 +99,13 @@ async fn a_token_that_is_not_accepted() {
 #[tokio::test]
 async fn a_token_without_the_right_scope() {
     for (kind, needed) in [
-        (Kind::GitHub, "`admin:repo_hook`"),
-        (Kind::GitLab, "`api`, and its user or itself the role Maintainer"),
-        (Kind::Bitbucket, "`webhook`"),
-        (Kind::BitbucketServer, "Repository admin"),
-        (Kind::Gitea, "`write:repository`"),
-        (Kind::Gogs, "Admin of the repository"),
-        (Kind::AzureDevOps, "“Edit subscriptions”"),
+        (GitProvider::Github, "`admin:repo_hook`"),
+        (GitProvider::Gitlab, "`api`, and its user or itself the role Maintainer"),
+        (GitProvider::Bitbucket, "`webhook`"),
+        (GitProvider::BitbucketServer, "Repository admin"),
+        (GitProvider::Gitea, "`write:repository`"),
+        (GitProvider::Gogs, "Admin of the repository"),
+        (GitProvider::AzureDevops, "“Edit subscriptions”"),
     ] {
         let server = start();
         server.on(&list(kind), page(kind, &[], true));
@@ -127,8 +134,8 @@ async fn a_repository_that_is_not_there_or_not_for_the_token() {
     }
     let server = start();
     server.on("GET /ml/_apis/git/repositories/gitops?api-version=5.0", reply(404, ""));
-    let error = put(Kind::AzureDevOps, &server).await.unwrap_err();
-    assert!(told(&error, Kind::AzureDevOps).contains("knows no such repository"));
+    let error = put(GitProvider::AzureDevops, &server).await.unwrap_err();
+    assert!(told(&error, GitProvider::AzureDevops).contains("knows no such repository"));
 }
 
 #[tokio::test]
@@ -141,13 +148,13 @@ async fn what_a_host_finds_wrong_is_repeated() {
         r#"{"errors":[{"context":"url","message":"The URL must be absolute.","exceptionName":null}]}"#;
     let azure = r#"{"$id":"1","message":"VS403360: Basic authentication needs https","typeKey":"X"}"#;
     for (kind, status, body, words) in [
-        (Kind::GitHub, 422, github, "(422): Validation Failed; url is missing a scheme"),
-        (Kind::GitLab, 422, gitlab, "(422): url is blocked: Requests to the local"),
-        (Kind::Bitbucket, 400, bitbucket, "(400): Bad request; url Enter a valid URL."),
-        (Kind::BitbucketServer, 400, server_, "(400): The URL must be absolute."),
-        (Kind::Gitea, 422, r#"{"message":"Invalid content type"}"#, "(422): Invalid content type"),
-        (Kind::Gogs, 422, r#"{"message":"Invalid hook type."}"#, "(422): Invalid hook type."),
-        (Kind::AzureDevOps, 400, azure, "(400): VS403360: Basic authentication needs https"),
+        (GitProvider::Github, 422, github, "(422): Validation Failed; url is missing a scheme"),
+        (GitProvider::Gitlab, 422, gitlab, "(422): url is blocked: Requests to the local"),
+        (GitProvider::Bitbucket, 400, bitbucket, "(400): Bad request; url Enter a valid URL."),
+        (GitProvider::BitbucketServer, 400, server_, "(400): The URL must be absolute."),
+        (GitProvider::Gitea, 422, r#"{"message":"Invalid content type"}"#, "(422): Invalid content type"),
+        (GitProvider::Gogs, 422, r#"{"message":"Invalid hook type."}"#, "(422): Invalid hook type."),
+        (GitProvider::AzureDevops, 400, azure, "(400): VS403360: Basic authentication needs https"),
     ] {
         let server = start();
         server.on(&list(kind), page(kind, &[hook(kind, 1, TARGET)], true));
@@ -179,7 +186,7 @@ async fn a_host_that_was_asked_too_often_is_waited_for() {
 
 #[tokio::test]
 async fn github_says_that_it_was_asked_too_often_in_several_ways() {
-    let kind = Kind::GitHub;
+    let kind = GitProvider::Github;
     let hour = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 3600;
     let secondary = said(kind, 403, "You have exceeded a secondary rate limit.");
     let used_up = said(kind, 403, "API rate limit exceeded").with("x-ratelimit-remaining", "0");
@@ -238,7 +245,7 @@ async fn a_hook_whose_creation_was_answered_with_a_failure_is_not_created_again(
 
 #[tokio::test]
 async fn a_hook_that_somebody_else_was_faster_with_is_taken() {
-    let kind = Kind::GitHub;
+    let kind = GitProvider::Github;
     let exists = r#"{"message":"Validation Failed","errors":[{"resource":"Hook","code":"custom","message":"Hook already exists on this repository"}]}"#;
     let server = start();
     server.on_each(&list(kind), [page(kind, &[], true), page(kind, &[hook(kind, 1, TARGET)], true)]);
@@ -254,11 +261,13 @@ async fn what_can_not_be_removed_is_told() {
         let server = start();
         server.on(&list(kind), page(kind, &[hook(kind, 1, TARGET)], true));
         server.on(&remove(kind, 1), said(kind, 403, "no"));
-        let taken = host(kind, &server).remove_hook(&credentials(), &Trust::default(), LIMIT, TARGET).await;
+        let taken =
+            host(kind, &server).remove_hook(&credentials(), &Trust::default(), LIMIT, &wanted()).await;
         assert!(told(&taken.unwrap_err(), kind).contains("can't be removed"), "{kind:?}");
 
         server.on_each(&remove(kind, 1), [reply(503, ""), reply(204, "")]);
-        let taken = host(kind, &server).remove_hook(&credentials(), &Trust::default(), LIMIT, TARGET).await;
+        let taken =
+            host(kind, &server).remove_hook(&credentials(), &Trust::default(), LIMIT, &wanted()).await;
         assert_eq!(taken.unwrap().len(), 1, "{kind:?}");
     }
 }
@@ -275,17 +284,17 @@ async fn answers_that_are_none_are_told() {
         let text = told(&put(kind, &server).await.unwrap_err(), kind);
         assert!(text.contains("something else than expected: there is no list of webhooks in it"), "{text}");
     }
-    let kind = Kind::AzureDevOps;
+    let kind = GitProvider::AzureDevops;
     for page in [reply(203, "<html>Sign in"), reply(302, "").with("Location", "https://login.example.com/")] {
         let server = start();
         server.on(&list(kind), page);
         assert!(told(&put(kind, &server).await.unwrap_err(), kind).contains("does not accept the token"));
     }
     let server = start();
-    server.on(&list(Kind::GitHub), page(Kind::GitHub, &[], false));
-    server.on(&providers::second_page(Kind::GitHub).unwrap(), page(Kind::GitHub, &[], false));
-    let error = put(Kind::GitHub, &server).await.unwrap_err();
-    assert!(told(&error, Kind::GitHub).contains("its list of webhooks has no end"), "{error}");
+    server.on(&list(GitProvider::Github), page(GitProvider::Github, &[], false));
+    server.on(&providers::second_page(GitProvider::Github).unwrap(), page(GitProvider::Github, &[], false));
+    let error = put(GitProvider::Github, &server).await.unwrap_err();
+    assert!(told(&error, GitProvider::Github).contains("its list of webhooks has no end"), "{error}");
 }
 
 #[tokio::test]
@@ -298,15 +307,16 @@ async fn a_host_that_is_down_or_silent_is_told() {
         assert_eq!(error.category(), Category::Missing);
     }
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let host = host(Kind::GitHub, &start()).with_api(&format!("http://{}", silent.local_addr().unwrap()));
+    let host =
+        host(GitProvider::Github, &start()).with_api(&format!("http://{}", silent.local_addr().unwrap()));
     let error = put_at(&host, Duration::from_millis(200)).await.unwrap_err();
     assert_eq!(error.category(), Category::TimedOut, "{error}");
-    told(&error, Kind::GitHub);
+    told(&error, GitProvider::Github);
 }
 
 #[tokio::test]
 async fn what_is_impossible_is_said_before_anything_is_asked() {
-    for kind in [Kind::Gitea, Kind::Gogs] {
+    for kind in [GitProvider::Gitea, GitProvider::Gogs] {
         let server = start();
         let wanted = WantedHook { verify_tls: false, ..wanted() };
         let host = host(kind, &server);
@@ -315,7 +325,7 @@ async fn what_is_impossible_is_said_before_anything_is_asked() {
         assert!(told(&error, kind).contains("SKIP_TLS_VERIFY"), "{error}");
         assert!(error.category() == Category::Missing && server.asked().is_empty());
     }
-    for kind in [Kind::BitbucketServer, Kind::Gogs, Kind::AzureDevOps] {
+    for kind in [GitProvider::BitbucketServer, GitProvider::Gogs, GitProvider::AzureDevops] {
         let error =
             host(kind, &start()).create(&credentials(), true, &Trust::default(), LIMIT).await.unwrap_err();
         assert!(matches!(error, HostError::CreatesNone { .. }) && error.category() == Category::Missing);

@@ -211,6 +211,14 @@ impl Given {
         secret.annotation(&self.annotation()) == Some(noted(&version, hook).as_str())
     }
 
+    /// Whether the hook with this number was given any making of the secret. So the hooks of addresses of before are
+    /// known: by a note for the very address that such a hook has.
+    pub fn was_given(&self, secret: &Object, hook: &str) -> bool {
+        let note = secret.annotation(&self.annotation());
+        let note = note.and_then(|note| serde_json::from_str::<Value>(note).ok());
+        note.is_some_and(|note| note["hook"] == hash(hook).as_str())
+    }
+
     /// How many hooks of other repositories were given a secret of the same provider's.
     pub fn others(&self, secret: &Object) -> usize {
         let (own, prefix) = (self.annotation(), version_annotation(self.provider));

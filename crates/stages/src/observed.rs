@@ -180,7 +180,7 @@ pub struct Webhook {
     pub receiver: Receiver,
     /// Where it leads.
     pub address: Endpoint,
-    /// The hook with this address at the Git host, where there is one.
+    /// The hook with this address at the Git host, or with one of before, where there is one.
     pub hook: Option<HookState>,
 }
 
@@ -204,6 +204,8 @@ pub struct HookState {
     pub id: String,
     /// It is as configured, as far as the host shows, and the only one.
     pub fits: bool,
+    /// It leads to an address of before.
+    pub moved: bool,
     /// Further hooks with its address that send something else as well, and are left alone.
     pub left: usize,
 }

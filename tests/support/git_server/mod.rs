@@ -1,7 +1,7 @@
 //! A real Git server in a container: OpenSSH, and nginx with git-http-backend.
 
 mod repository;
-mod tls;
+pub(crate) mod tls;
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -218,7 +218,7 @@ fn hold(port: u16) -> std::io::Result<TcpStream> {
 }
 
 /// A secret.
-fn random() -> String {
+pub(crate) fn random() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("randomness");
     format!("{:032x}", u128::from_ne_bytes(bytes))

@@ -7,15 +7,15 @@ use rcgen::{
 
 /// The authority's certificate, and the server's with its key: all of them PEM.
 #[derive(Debug)]
-pub(super) struct Tls {
-    pub(super) authority: String,
-    pub(super) certificate: String,
-    pub(super) key: String,
+pub(crate) struct Tls {
+    pub(crate) authority: String,
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 impl Tls {
     /// For `localhost` and `127.0.0.1`.
-    pub(super) fn generate() -> Result<Self, rcgen::Error> {
+    pub(crate) fn generate() -> Result<Self, rcgen::Error> {
         let mut authority = CertificateParams::default();
         // Two names: where issuer and subject are alike, OpenSSL takes a certificate for self-signed.
         authority.distinguished_name.push(DnType::CommonName, "Test authority");

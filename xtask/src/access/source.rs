@@ -104,6 +104,11 @@ pub(super) fn node_port(service: &Object, port: u16) -> Option<u16> {
     entry["nodePort"].as_u64().and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0)
 }
 
+/// Whether nodes are those of a kind cluster, whoever made it: their kubelets say `kind://docker/cluster/node`.
+pub(super) fn are_of_kind<'a>(mut nodes: impl Iterator<Item = &'a Object>) -> bool {
+    nodes.any(|node| node.text("/spec/providerID").starts_with("kind://"))
+}
+
 /// An address of a node that is Ready: one for the outside first.
 pub(super) fn node_address<'a>(nodes: impl Iterator<Item = &'a Object>) -> Option<String> {
     let real = nodes.filter(|node| node.annotation("kwok.x-k8s.io/node").is_none());

@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
-use git_credentials::hosts::{Created, Host, Kind};
+use git_credentials::hosts::{Created, Host};
 use git_credentials::remote::Remote;
 use git_credentials::repository::{self, Pushed};
+use manifests::config::GitProvider;
 use manifests::environment;
 use stages::{Inputs, Observed};
 
 use super::block_on;
-use crate::args::{GitHost, Global, Repository};
+use crate::args::{Global, Repository};
 use crate::failure::Failure;
 use crate::session::{Session, blocking};
 use crate::{apply, git};
@@ -77,24 +78,15 @@ async fn check(session: &Session, write: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn create(session: &Session, host: Option<GitHost>, private: bool) -> Result<(), Failure> {
+async fn create(session: &Session, host: Option<GitProvider>, private: bool) -> Result<(), Failure> {
     let remote = remote(session).await?;
-    let host = Host::detect(&remote.url, host.map(kind))?;
+    let host = Host::detect(&remote.url, host)?;
     let created = host.create(&remote.credentials, private, &remote.trust, remote.timeout).await?;
     session.report.paragraph(&match created {
         Created::New => format!("{} is made at {}", remote.url, host.kind().name()),
         Created::AlreadyThere => format!("{} is there already", remote.url),
     });
     Ok(())
-}
-
-fn kind(host: GitHost) -> Kind {
-    match host {
-        GitHost::Github => Kind::GitHub,
-        GitHost::Gitlab => Kind::GitLab,
-        GitHost::Bitbucket => Kind::Bitbucket,
-        GitHost::Gitea => Kind::Gitea,
-    }
 }
 
 /// The repository, which has to be at a Git host.

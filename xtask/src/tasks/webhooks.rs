@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ::cluster::Client;
-use git_credentials::hosts::{Hook, Kind};
+use git_credentials::hosts::Hook;
 use manifests::config::{GitProvider, Variant};
 use manifests::webhooks::Receiver;
 use stages::observed::{Endpoint, HookState, Nodes, Webhook, WebhooksState};
@@ -192,7 +192,7 @@ impl<'a> Work<'a> {
                 self.say(&format!("{name}: has no secret"));
                 continue;
             };
-            if webhook.hook.is_none() {
+            if webhook.hook.is_none_or(|hook| hook.moved) {
                 return Err(Failure::Precondition(format!(
                     "{} is at no webhook of the repository\n  put it in place: {STAGE}",
                     action.url
@@ -234,7 +234,7 @@ impl<'a> Work<'a> {
 }
 
 /// A webhook in a few words.
-fn described(hook: &Hook, kind: Kind) -> String {
+fn described(hook: &Hook, kind: GitProvider) -> String {
     let mut words = vec![hook.events.join(", ")];
     words.push(if hook.active { "active" } else { "not active" }.into());
     if let Some(verified) = hook.verify_tls {
@@ -246,7 +246,7 @@ fn described(hook: &Hook, kind: Kind) -> String {
     words.extend(hook.state.clone());
     match kind {
         // There its number is what proves its events.
-        Kind::Bitbucket => words.join("; "),
+        GitProvider::Bitbucket => words.join("; "),
         _ => format!("{}: {}", hook.id, words.join("; ")),
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use cluster::wait::{Objects, Progress};
 use cluster::{Client, ClusterError};
 use git_credentials::Trust;
-use git_credentials::hosts::Kind;
 use git_credentials::http::{Answer, Broken, Http};
 use git_credentials::signature::{push_event, signed};
 use manifests::ObjectRef;
@@ -47,7 +46,7 @@ pub(crate) async fn send(
     hook: &PutWebhook,
     secret: Option<SecretString>,
 ) -> Result<(), Failure> {
-    let kind = Kind::from(hook.provider);
+    let kind = hook.provider;
     let branch = config.git.branch.clone().unwrap_or_else(|| "main".into());
     let body = push_event(kind, &hook.repository, &branch).to_string();
     let proved = secret.is_some();

@@ -19,7 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use stages::plan::PutWebhook;
 
-use super::{Site, has_secret};
+use super::{Site, former, given, has_secret, wanted};
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::{fill, observe};
@@ -58,7 +58,7 @@ pub(crate) async fn rotate(
         give_again(&site, client, hook).await?;
     } else {
         // A new number needs a new hook.
-        site.host.remove_hook(&site.credentials, &site.trust, site.timeout, &hook.url).await?;
+        site.remove(&wanted(hook, &[])).await?;
     }
     put(session, client, hook, Secret::Renew).await
 }
@@ -71,16 +71,10 @@ async fn give_again(site: &Site, client: &Client, hook: &PutWebhook) -> Result<(
     // What is stored may be the admin password, which the Git host is never given.
     let value = if is_good(&live, hook).await? { stored(&live, &hook.fill) } else { None };
     if let Some(value) = value {
-        let wanted = WantedHook { secret: Some(value.into()), ..wanted(hook) };
+        let wanted = WantedHook { secret: Some(value.into()), ..wanted(hook, &[]) };
         site.put(&wanted, SecretAtHost::Unknown).await?;
     }
     Ok(())
-}
-
-/// The webhook without a secret.
-fn wanted(hook: &PutWebhook) -> WantedHook {
-    let (url, name) = (hook.url.clone(), super::NAME.into());
-    WantedHook { url, secret: None, verify_tls: hook.verify_tls, name }
 }
 
 async fn site(session: &Session) -> Result<Site, Failure> {
@@ -88,10 +82,13 @@ async fn site(session: &Session) -> Result<Site, Failure> {
 }
 
 async fn put_at(site: &Site, client: &Client, hook: &PutWebhook, renew: Secret) -> Result<PutHook, Failure> {
-    let wanted = wanted(hook);
-    let Some(secret) = &hook.secret else { return site.put(&wanted, SecretAtHost::Same).await };
-    let provider = hook.provider;
-    let given = Given::of(provider, &hook.repository, &hook.url);
+    let Some(secret) = &hook.secret else {
+        return site.put(&wanted(hook, &[]), SecretAtHost::Same).await;
+    };
+    let (provider, given) = (hook.provider, given(hook, &hook.url));
+    let there = site.all().await?;
+    let former = former(&read(client, secret).await?, hook, &there);
+    let wanted = wanted(hook, &former);
     if !has_secret(site.host.kind()) {
         let put = site.put(&wanted, SecretAtHost::Same).await?;
         let uuid = put.hook.uuid.clone().unwrap_or_default();
@@ -103,20 +100,37 @@ async fn put_at(site: &Site, client: &Client, hook: &PutWebhook, renew: Secret) 
             live = read(client, secret).await?;
         }
         note(client, &live, &given, &put.hook).await?;
+        forget(client, &live, hook, &former).await?;
         return Ok(put);
     }
     let live = settled(client, hook, secret, renew).await?;
     let value = stored(&live, &hook.fill).ok_or_else(|| gone(secret))?;
     let known = |hook: &Hook| given.is_current(&live, &hook.id);
     let wanted = WantedHook { secret: Some(value.into()), ..wanted };
-    let there = site.host.hooks(&site.credentials, &site.trust, site.timeout).await?;
     let same = site.host.standing(&there, &wanted).hook.as_ref().is_some_and(known);
     let put = site.put(&wanted, if same { SecretAtHost::Same } else { SecretAtHost::Unknown }).await?;
     note(client, &live, &given, &put.hook).await?;
+    forget(client, &live, hook, &former).await?;
     Ok(put)
 }
 
+/// Removes the notes of hooks at addresses of before, which are there no more.
+async fn forget(client: &Client, live: &Object, hook: &PutWebhook, former: &[Hook]) -> Result<(), Failure> {
+    for old in former {
+        release(client, live, given(hook, &old.url).manager()).await?;
+    }
+    Ok(())
+}
+
 impl Site {
+    async fn all(&self) -> Result<Vec<Hook>, Failure> {
+        Ok(self.host.hooks(&self.credentials, &self.trust, self.timeout).await?)
+    }
+
+    async fn remove(&self, wanted: &WantedHook) -> Result<usize, Failure> {
+        Ok(self.host.remove_hook(&self.credentials, &self.trust, self.timeout, wanted).await?.len())
+    }
+
     async fn put(&self, wanted: &WantedHook, secret: SecretAtHost) -> Result<PutHook, Failure> {
         Ok(self.host.put_hook(&self.credentials, &self.trust, self.timeout, wanted, secret).await?)
     }
@@ -224,13 +238,20 @@ pub(crate) async fn remove(
     hook: &PutWebhook,
 ) -> Result<Removed, Failure> {
     let site = site(session).await?;
-    let gone = site.host.remove_hook(&site.credentials, &site.trust, site.timeout, &hook.url).await;
+    let live = match &hook.secret {
+        Some(secret) => client.read(secret).await?,
+        None => Found::Absent,
+    };
+    let former = match &live {
+        Found::Object(live) => former(live, hook, &site.all().await?),
+        Found::Absent | Found::KindUnknown => Vec::new(),
+    };
+    let gone = site.remove(&wanted(hook, &former)).await;
     *session.hooks.lock().await = None;
-    let hooks = gone?.len();
-    let Some(secret) = &hook.secret else { return Ok(Removed { hooks, kept: None }) };
-    let Found::Object(live) = client.read(secret).await? else { return Ok(Removed { hooks, kept: None }) };
-    let given = Given::of(hook.provider, &hook.repository, &hook.url);
-    let others = given.others(&live);
+    let hooks = gone?;
+    let Found::Object(live) = live else { return Ok(Removed { hooks, kept: None }) };
+    let given = given(hook, &hook.url);
+    let others = given.others(&live).saturating_sub(former.len());
     let stored = stored(&live, &hook.fill).is_some();
     let kept = match webhooks::is_ours(&live, hook.provider) {
         _ if !stored => None,
@@ -239,6 +260,7 @@ pub(crate) async fn remove(
         true => None,
     };
     release(client, &live, given.manager()).await?;
+    forget(client, &live, hook, &former).await?;
     if kept.is_none() {
         release(client, &live, webhooks::manager(hook.provider)).await?;
     }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use manifests::config::GitProvider;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::Method;
 
-use super::{Host, HostError, Kind};
+use super::{Host, HostError};
 use crate::Credentials;
 use crate::bounded::Deadline;
 use crate::http::{Answer, Authorization, Broken, Http};
@@ -63,7 +64,7 @@ impl Call {
     pub(super) fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, HostError> {
         let url = format!("{}{path}", self.host.api);
         let accept = match self.host.kind {
-            Kind::GitHub => "application/vnd.github+json",
+            GitProvider::Github => "application/vnd.github+json",
             _ => "application/json",
         };
         let answer = self.http.send(method, &url, accept, Some(&self.who), body);
@@ -114,7 +115,7 @@ impl Host {
         match credentials {
             Credentials::None => Err(no_token("none")),
             Credentials::Ssh(_) => Err(no_token("an SSH key")),
-            Credentials::Bearer { token } if self.kind == Kind::Gogs => {
+            Credentials::Bearer { token } if self.kind == GitProvider::Gogs => {
                 Ok(Authorization::Token(token.clone()))
             }
             Credentials::Bearer { token } => Ok(Authorization::Bearer(token.clone())),
@@ -136,11 +137,11 @@ impl Host {
         let text = token.expose_secret();
         let of_gogs = || text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         match self.kind {
-            Kind::GitHub | Kind::GitLab => Authorization::Bearer(token.clone()),
-            Kind::Bitbucket | Kind::BitbucketServer if username == BITBUCKET_ACCESS_TOKEN => {
+            GitProvider::Github | GitProvider::Gitlab => Authorization::Bearer(token.clone()),
+            GitProvider::Bitbucket | GitProvider::BitbucketServer if username == BITBUCKET_ACCESS_TOKEN => {
                 Authorization::Bearer(token.clone())
             }
-            Kind::Gogs if of_gogs() => Authorization::Token(token.clone()),
+            GitProvider::Gogs if of_gogs() => Authorization::Token(token.clone()),
             _ => Authorization::Basic { username: username.to_owned(), token: token.clone() },
         }
     }

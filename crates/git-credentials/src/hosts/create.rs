@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
+use manifests::config::GitProvider;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use ureq::http::Method;
 
 use super::call::Call;
-use super::{Host, HostError, Kind};
+use super::{Host, HostError};
 use crate::Credentials;
 use crate::bounded::detached;
 use crate::http::{Answer, Broken};
 use crate::remote::Trust;
+
+/// What can be told to create a repository.
+pub const CREATING: [GitProvider; 4] =
+    [GitProvider::Github, GitProvider::Gitlab, GitProvider::Bitbucket, GitProvider::Gitea];
 
 /// What came of creating a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,15 +59,18 @@ impl Host {
     /// What a token needs to create a repository, in the words of the host's settings.
     fn needed(&self) -> &'static str {
         match self.kind {
-            Kind::GitHub => {
+            GitProvider::Github => {
                 "scope `repo` (classic token) or “Administration: Read and write” (fine-grained, App)"
             }
-            Kind::GitLab => "scope `api`",
-            Kind::Bitbucket => {
+            GitProvider::Gitlab => "scope `api`",
+            GitProvider::Bitbucket => {
                 "scope `admin:repository:bitbucket` (and your e-mail address as user), or an access token of the \
                  workspace with `repository:admin` (user `x-token-auth`)"
             }
-            Kind::Gitea | Kind::Gogs | Kind::BitbucketServer | Kind::AzureDevOps => {
+            GitProvider::Gitea
+            | GitProvider::Gogs
+            | GitProvider::BitbucketServer
+            | GitProvider::AzureDevops => {
                 "scopes `write:repository`, `write:user` and, for an organisation, `write:organization`"
             }
         }
@@ -72,13 +80,15 @@ impl Host {
 impl Call {
     fn create(&self, private: bool) -> Result<Created, HostError> {
         let (path, body) = match self.host.kind {
-            Kind::GitHub => (self.account_path()?, json!({ "name": self.host.name, "private": private })),
-            Kind::Gitea => (
+            GitProvider::Github => {
+                (self.account_path()?, json!({ "name": self.host.name, "private": private }))
+            }
+            GitProvider::Gitea => (
                 self.account_path()?,
                 json!({ "name": self.host.name, "private": private, "auto_init": false }),
             ),
-            Kind::GitLab => ("/projects".to_owned(), self.gitlab_project(private)?),
-            Kind::Bitbucket => (
+            GitProvider::Gitlab => ("/projects".to_owned(), self.gitlab_project(private)?),
+            GitProvider::Bitbucket => (
                 format!("/repositories/{}/{}", self.host.owner, self.host.name),
                 json!({ "scm": "git", "is_private": private }),
             ),

@@ -71,6 +71,8 @@ impl fmt::Debug for Hook {
 pub struct WantedHook {
     /// Where it sends events.
     pub url: String,
+    /// Numbers of hooks that led to the same receiver at an address of before.
+    pub former: Vec<String>,
     /// By what the receiver knows it; `None` where the receiver checks nothing. For Azure DevOps user and password
     /// with a colon between them.
     pub secret: Option<SecretString>,
@@ -108,7 +110,7 @@ pub struct PutHook {
     pub change: HookChange,
     /// The hook as it is now.
     pub hook: Hook,
-    /// Further hooks with the same address that sent nothing but pushes: removed.
+    /// Further hooks with the same address, or one of before, that sent nothing but pushes: removed.
     pub removed: Vec<Hook>,
     /// Further hooks with the same address that send something else, too or instead: left alone, to be told.
     pub left: Vec<Hook>,
@@ -121,6 +123,8 @@ pub struct Standing {
     pub hook: Option<Hook>,
     /// There is one, as wanted, and no other for pushes alone: nothing is to be done, if it has the right secret.
     pub fits: bool,
+    /// It leads to an address of before.
+    pub moved: bool,
     /// Further hooks with the address that send something else as well, and are left alone.
     pub left: usize,
 }
@@ -143,7 +147,7 @@ impl Host {
 
     /// Makes sure that there is one webhook with this address, and as wanted.
     ///
-    /// A hook with the address that sends pushes is changed where it differs, to send nothing else; none is ever
+    /// A hook with the address, or with one of before, that sends pushes is changed where it differs, to send nothing else; none is ever
     /// added beside it. Of several, the one that is most like the wanted one is kept, and gets the secret; only then
     /// the others go that send nothing but pushes. So a receiver is never without a hook, and a hook that is there
     /// for something else stays.
@@ -162,16 +166,16 @@ impl Host {
         self.ask(credentials, trust, timeout, work).await
     }
 
-    /// Removes every webhook with this address that sends pushes, and says which. None is fine.
+    /// Removes every webhook with this address, or one of before, that sends pushes, and says which. None is fine.
     pub async fn remove_hook(
         &self,
         credentials: &Credentials,
         trust: &Trust,
         timeout: Duration,
-        url: &str,
+        hook: &WantedHook,
     ) -> Result<Vec<Hook>, HostError> {
-        let url = url.to_owned();
-        let work = move |call: &Call| put::remove(call, &url);
+        let hook = hook.clone();
+        let work = move |call: &Call| put::remove(call, &hook);
         self.ask(credentials, trust, timeout, work).await
     }
 

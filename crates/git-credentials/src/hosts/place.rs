@@ -1,6 +1,7 @@
 //! Where in a Git host's API a repository is, by its address.
 
-use super::Kind;
+use manifests::config::GitProvider;
+
 use crate::remote::Address;
 
 /// The API, and the repository in it.
@@ -16,26 +17,26 @@ pub(super) struct Place {
 
 impl Place {
     /// `None` where the path is no repository's at such a host.
-    pub(super) fn of(kind: Kind, address: &Address) -> Option<Self> {
+    pub(super) fn of(kind: GitProvider, address: &Address) -> Option<Self> {
         match kind {
-            Kind::BitbucketServer => bitbucket_server(address),
-            Kind::AzureDevOps => azure(address),
+            GitProvider::BitbucketServer => bitbucket_server(address),
+            GitProvider::AzureDevops => azure(address),
             _ => plain(kind, address),
         }
         .filter(|place| !place.owner.is_empty() && !place.name.is_empty())
     }
 }
 
-fn plain(kind: Kind, address: &Address) -> Option<Place> {
+fn plain(kind: GitProvider, address: &Address) -> Option<Place> {
     let (owner, name) = address.path.rsplit_once('/')?;
-    let one = kind == Kind::GitLab || !owner.contains('/');
+    let one = kind == GitProvider::Gitlab || !owner.contains('/');
     let (host, origin) = (host(address), origin(address));
     let api = match kind {
-        Kind::GitHub if host == "github.com" => "https://api.github.com".to_owned(),
-        Kind::GitHub if host.ends_with(".ghe.com") => format!("https://api.{host}"),
-        Kind::GitHub => format!("{origin}/api/v3"),
-        Kind::GitLab => format!("{origin}/api/v4"),
-        Kind::Bitbucket => "https://api.bitbucket.org/2.0".to_owned(),
+        GitProvider::Github if host == "github.com" => "https://api.github.com".to_owned(),
+        GitProvider::Github if host.ends_with(".ghe.com") => format!("https://api.{host}"),
+        GitProvider::Github => format!("{origin}/api/v3"),
+        GitProvider::Gitlab => format!("{origin}/api/v4"),
+        GitProvider::Bitbucket => "https://api.bitbucket.org/2.0".to_owned(),
         _ => format!("{origin}/api/v1"),
     };
     one.then(|| Place { api, owner: owner.to_owned(), name: name.to_owned() })

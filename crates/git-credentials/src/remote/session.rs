@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use manifests::config::Author;
+use manifests::webhooks::is_this_machine;
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
@@ -192,6 +193,9 @@ fn configuration(target: &Target<'_>, url: &str, who: Option<&Authorization>) ->
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .into();
+    if is_this_machine(&target.address.host) {
+        values.push(("http.proxy".to_owned(), String::new()));
+    }
     if let Some(who) = who {
         let header = format!("Authorization: {}", who.header().expose_secret());
         values.push((format!("http.{}.extraHeader", target.address.origin), header));

@@ -1,11 +1,13 @@
 //! The repository that is talked about in errors: who asks, whom, and what it takes.
 
+use manifests::config::GitProvider;
+
 use super::address::{Address, Scheme};
 use super::{Remote, RemoteError};
 use crate::Credentials;
 use crate::bounded::Deadline;
 use crate::github_app::AppError;
-use crate::hosts::Kind;
+use crate::hosts;
 use crate::http::Broken;
 use crate::known_hosts::KnownHosts;
 
@@ -89,9 +91,11 @@ impl<'a> Target<'a> {
             let right = if write { "may write (“Allow write access”)" } else { "may read" };
             return format!("a key of a user, or a deploy key of this repository, that {right}");
         }
-        let kind = Kind::of_host(&self.address.host);
-        kind.map_or(if write { "the right to push" } else { "the right to read" }, |kind| kind.needed(write))
-            .to_owned()
+        let kind = GitProvider::of_host(&self.address.host);
+        kind.map_or(if write { "the right to push" } else { "the right to read" }, |kind| {
+            hosts::needed(kind, write)
+        })
+        .to_owned()
     }
 
     pub(crate) fn authentication(&self, said: String) -> RemoteError {

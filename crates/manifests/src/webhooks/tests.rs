@@ -84,6 +84,7 @@ fn a_note_is_of_one_hook_and_one_making() {
     let live = secret(annotations.clone(), json!([owner(OURS, KEY)]));
     assert!(given.is_current(&live, "7"));
     assert!(!given.is_current(&live, "8"), "another hook");
+    assert!(given.was_given(&live, "7") && !given.was_given(&live, "8") && !other.was_given(&live, "7"));
     assert!(!other.is_current(&live, "7"), "another repository");
     annotations["gitops-setup/webhooks-github"] = json!("a2");
     assert!(!given.is_current(&secret(annotations, json!([owner(OURS, KEY)])), "7"), "another secret");

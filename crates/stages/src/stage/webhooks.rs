@@ -119,6 +119,9 @@ fn put(observed: &Observed, webhook: &Webhook, put: PutWebhook) -> PutWebhook {
     let hook = webhook.hook.as_ref();
     let mut changes = match hook {
         None => vec!["it is not at the Git host".to_owned()],
+        Some(HookState { moved: true, .. }) => {
+            vec!["it leads to an address of before at the Git host, and is led to this one".to_owned()]
+        }
         Some(HookState { fits: false, .. }) => vec!["it is another one at the Git host".to_owned()],
         Some(_) => Vec::new(),
     };
@@ -145,7 +148,9 @@ fn secret_changes(
     let current =
         |hook: &HookState| observed.object(secret).is_some_and(|live| given.is_current(live, &hook.id));
     match hook {
-        Some(hook) if !current(hook) => vec!["the Git host was not given the stored secret".to_owned()],
+        Some(hook) if !hook.moved && !current(hook) => {
+            vec!["the Git host was not given the stored secret".to_owned()]
+        }
         _ => Vec::new(),
     }
 }
@@ -159,6 +164,14 @@ fn notes(webhooks: &Webhooks, put: &PutWebhook, plan: &mut Plan) {
     if put.secret.is_some() && put.url.starts_with("http://") && webhooks::sends_secret(put.provider) {
         plan.notes.push(format!(
             "{name} is reached by plain http, where everyone on the way reads what its events are known by"
+        ));
+    }
+    // https://docs.gitea.com/administration/config-cheat-sheet#webhook-webhook: `external` is the default.
+    let is_inside = Reach::of(&put.url) != Reach::Internet;
+    if put.provider == GitProvider::Gitea && is_inside && !put.changes.is_empty() {
+        plan.notes.push(format!(
+            "Gitea sends nothing to private addresses such as that of {name}, unless whoever runs it allows that by \
+             ALLOWED_HOST_LIST in the section `webhook` of app.ini"
         ));
     }
 }

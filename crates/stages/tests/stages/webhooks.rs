@@ -37,7 +37,7 @@ fn at(url: &str, hook: Option<HookState>) -> Vec<Webhook> {
 }
 
 fn there() -> Option<HookState> {
-    Some(HookState { id: "41".into(), fits: true, left: 0 })
+    Some(HookState { id: "41".into(), fits: true, moved: false, left: 0 })
 }
 
 /// A cluster with Argo CD, and these webhooks at the Git host.
@@ -184,6 +184,10 @@ fn whatever_is_not_as_wanted_is_said() {
         changes(&given(seen(API, at(URL, other)), &inputs, "41")),
         "it is another one at the Git host"
     );
+    let moved = Some(HookState { fits: false, moved: true, ..there().unwrap() });
+    let action = puts(&planned(&inputs, &given(seen(API, at(URL, moved)), &inputs, "40")))[0].clone();
+    assert_eq!(action.changes, ["it leads to an address of before at the Git host, and is led to this one"]);
+    assert!(!action.creates);
     let unknown = "the Git host was not given the stored secret";
     assert_eq!(changes(&given(seen(API, at(URL, there())), &inputs, "40")), unknown);
     let hidden = "data.webhook.github.secret of Secret/argocd-secret in argocd: (hidden)";
@@ -249,6 +253,15 @@ fn what_is_less_safe_is_said() {
     Argo CD is reached by plain http, where everyone on the way reads what its events are known by
     ");
     assert!(!puts(&plan)[0].verify_tls);
+}
+
+/// Gitea takes such a webhook, and then sends nothing.
+#[test]
+fn what_gitea_would_not_send_is_said() {
+    let inputs = with_provider(GitProvider::Gitea);
+    let notes = |url| planned(&inputs, &seen("https://git.acme.com/api/v1", at(url, None))).notes.join("\n");
+    assert_snapshot!(notes("https://10.0.0.5/argocd/api/webhook"), @"Gitea sends nothing to private addresses such as that of Argo CD, unless whoever runs it allows that by ALLOWED_HOST_LIST in the section `webhook` of app.ini");
+    assert_eq!(notes(URL), "");
 }
 
 #[test]

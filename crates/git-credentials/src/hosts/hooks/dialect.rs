@@ -1,11 +1,12 @@
 //! What the webhook APIs of hosts have in common, and where they differ.
 
+use manifests::config::GitProvider;
 use serde_json::Value;
 
 use super::{Hook, WantedHook};
 use super::{azure, bitbucket, bitbucket_server, gitea, github, gitlab};
 use crate::hosts::call::Call;
-use crate::hosts::{Host, HostError, Kind};
+use crate::hosts::{Host, HostError};
 use crate::http::Answer;
 
 /// Where the hooks of a repository are.
@@ -87,15 +88,15 @@ pub(super) trait Dialect: Sync {
 }
 
 /// The API of a kind of host.
-pub(super) fn dialect(kind: Kind) -> &'static dyn Dialect {
+pub(super) fn dialect(kind: GitProvider) -> &'static dyn Dialect {
     match kind {
-        Kind::GitHub => &github::GitHub,
-        Kind::GitLab => &gitlab::GitLab,
-        Kind::Bitbucket => &bitbucket::Bitbucket,
-        Kind::BitbucketServer => &bitbucket_server::BitbucketServer,
-        Kind::Gitea => &gitea::Gitea,
-        Kind::Gogs => &gitea::Gogs,
-        Kind::AzureDevOps => &azure::AzureDevOps,
+        GitProvider::Github => &github::GitHub,
+        GitProvider::Gitlab => &gitlab::GitLab,
+        GitProvider::Bitbucket => &bitbucket::Bitbucket,
+        GitProvider::BitbucketServer => &bitbucket_server::BitbucketServer,
+        GitProvider::Gitea => &gitea::Gitea,
+        GitProvider::Gogs => &gitea::Gogs,
+        GitProvider::AzureDevops => &azure::AzureDevOps,
     }
 }
 

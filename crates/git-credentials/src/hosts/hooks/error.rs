@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use manifests::config::GitProvider;
+
 use crate::hosts::call::Again;
 use crate::hosts::error::{quoted, when};
-use crate::hosts::{Host, HostError, Kind};
+use crate::hosts::{Host, HostError};
 use crate::http::{Answer, Broken};
 use crate::remote::Category;
 
@@ -113,7 +115,7 @@ impl HookError {
         let said = answer.words();
         let scopes = || answer.header("x-oauth-scopes").map(str::to_owned);
         // Where a token isn't accepted, Azure DevOps answers with a page to sign in: 203, or 302 to it.
-        let sign_in = host.kind == Kind::AzureDevOps && [203, 302].contains(&answer.status);
+        let sign_in = host.kind == GitProvider::AzureDevops && [203, 302].contains(&answer.status);
         let cause = match answer.status {
             _ if answer.is_rate_limit() => HookCause::RateLimited { retry_after: answer.wait(), said },
             401 => HookCause::Unauthorized { said, needed },

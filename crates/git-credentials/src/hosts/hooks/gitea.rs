@@ -38,19 +38,17 @@ impl Dialect for Gitea {
         read(item)
     }
 
-    /// A change resets what it leaves out: the filter of branches and the header are meant to be.
     fn body(&self, wanted: &WantedHook, _place: &Place) -> Value {
-        let mut body = body("gitea", wanted);
-        body["branch_filter"] = "*".into();
-        body
+        body("gitea", wanted)
     }
 
     fn push(&self) -> &'static str {
         PUSH
     }
 
+    /// As at Gogs (`editHook` in `routers/api/v1/utils/hook.go`, 1.17 to 1.27).
     fn change(&self) -> Change {
-        Change::Patch
+        Change::Replace
     }
 
     fn always_verifies(&self) -> Option<&'static str> {
@@ -88,7 +86,7 @@ impl Dialect for Gogs {
         PUSH
     }
 
-    /// Its API ignores the secret of a change (`EditHook` in `internal/route/api/v1/repo/hook.go`).
+    /// The API ignores the secret of a change (`EditHook` in `internal/route/api/v1/repo/hook.go`).
     fn change(&self) -> Change {
         Change::Replace
     }

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use manifests::config::GitProvider;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use ureq::http::Method;
@@ -10,8 +11,8 @@ use super::dialect::{Change, Dialect, Page, Place, dialect};
 use super::error::{Doing, HookCause, HookError};
 use super::url::{encoded, same};
 use super::{Hook, HookChange, PutHook, SecretAtHost, Standing, WantedHook};
+use crate::hosts::HostError;
 use crate::hosts::call::Call;
-use crate::hosts::{HostError, Kind};
 use crate::http::{Answer, Broken};
 
 /// More pages than this no repository has: hosts allow some dozen hooks.
@@ -40,13 +41,13 @@ pub(super) fn put(call: &Call, wanted: &WantedHook, secret: SecretAtHost) -> Res
     Ok(put)
 }
 
-/// Removes every webhook with an address that sends pushes.
-pub(super) fn remove(call: &Call, url: &str) -> Result<Vec<Hook>, HostError> {
+/// Removes every webhook with the address, or one of before, that sends pushes.
+pub(super) fn remove(call: &Call, wanted: &WantedHook) -> Result<Vec<Hook>, HostError> {
     let gone = RefCell::new(Vec::new());
     call.patiently(|| {
         let hooks = Hooks::of(call)?;
         let push = hooks.dialect.push();
-        let ours = |hook: &Hook| same(&hook.url, url) && hook.sends(push);
+        let ours = |hook: &Hook| hook.is_of(wanted) && hook.sends(push);
         for hook in hooks.list()?.into_iter().filter(ours) {
             hooks.remove(&hook)?;
             gone.borrow_mut().push(hook);
@@ -57,32 +58,37 @@ pub(super) fn remove(call: &Call, url: &str) -> Result<Vec<Hook>, HostError> {
 }
 
 /// How hooks that were read compare with a wanted one.
-pub(super) fn standing(kind: Kind, hooks: &[Hook], wanted: &WantedHook) -> Standing {
+pub(super) fn standing(kind: GitProvider, hooks: &[Hook], wanted: &WantedHook) -> Standing {
     let push = dialect(kind).push();
     let Chosen { kept, removed, left } = Chosen::of(hooks.to_vec(), wanted, push);
     let fits = removed.is_empty() && kept.as_ref().is_some_and(|kept| kept.fits(wanted, push));
-    Standing { hook: kept, fits, left: left.len() }
+    let moved = kept.as_ref().is_some_and(|kept| !same(&kept.url, &wanted.url));
+    Standing { hook: kept, fits, moved, left: left.len() }
 }
 
-/// Hooks with the wanted address.
+/// Hooks with the wanted address, or one of before.
 struct Chosen {
     kept: Option<Hook>,
     /// For pushes alone.
     removed: Vec<Hook>,
-    /// For something else as well.
+    /// With the wanted address, and for something else as well.
     left: Vec<Hook>,
 }
 
 impl Chosen {
     fn of(hooks: Vec<Hook>, wanted: &WantedHook, push: &str) -> Self {
-        let there = hooks.into_iter().filter(|hook| same(&hook.url, &wanted.url));
+        let at_address = |hook: &Hook| same(&hook.url, &wanted.url);
+        let there = hooks.into_iter().filter(|hook| hook.is_of(wanted));
         let (mut ours, mut left): (Vec<Hook>, Vec<Hook>) = there.partition(|hook| hook.sends(push));
         // The order of the list stands where two are alike: hosts give the oldest first, or always the same one.
-        ours.sort_by_key(|hook| (!hook.fits(wanted, push), !hook.only(push), !hook.active));
+        let rank =
+            |hook: &Hook| (!hook.fits(wanted, push), !at_address(hook), !hook.only(push), !hook.active);
+        ours.sort_by_key(rank);
         let mut ours = ours.into_iter();
         let kept = ours.next();
         let (removed, chatty): (Vec<Hook>, Vec<Hook>) = ours.partition(|hook| hook.only(push));
         left.extend(chatty);
+        left.retain(at_address);
         Self { kept, removed, left }
     }
 }
@@ -245,11 +251,17 @@ impl<'a> Hooks<'a> {
 impl Hook {
     /// Whether it is as wanted, as far as the host shows.
     fn fits(&self, wanted: &WantedHook, push: &str) -> bool {
-        self.active
+        same(&self.url, &wanted.url)
+            && self.active
             && self.plain
             && self.only(push)
             && self.verify_tls.is_none_or(|verified| verified == wanted.verify_tls)
             && (wanted.secret.is_none() || self.has_secret != Some(false))
+    }
+
+    /// Whether it leads to the wanted address, or to one of before.
+    fn is_of(&self, wanted: &WantedHook) -> bool {
+        same(&self.url, &wanted.url) || wanted.former.contains(&self.id)
     }
 
     /// Whether it sends pushes, maybe among other events; one for no event at all was meant for some.

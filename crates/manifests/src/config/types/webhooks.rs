@@ -107,6 +107,19 @@ impl GitProvider {
         }
     }
 
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Github => "GitHub",
+            Self::Gitlab => "GitLab",
+            Self::Bitbucket => "Bitbucket",
+            Self::BitbucketServer => "Bitbucket Server",
+            Self::Gitea => "Gitea or Forgejo",
+            Self::Gogs => "Gogs",
+            Self::AzureDevops => "Azure DevOps",
+        }
+    }
+
     /// The word that the configuration has for it.
     pub fn word(self) -> &'static str {
         match self {
