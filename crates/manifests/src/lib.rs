@@ -14,6 +14,7 @@ pub mod known_hosts;
 pub mod object;
 pub mod repository;
 pub mod seldon;
+pub mod source;
 pub mod trust;
 pub mod webhooks;
 pub mod yaml;
