@@ -14,7 +14,8 @@ pub(crate) const GROUP: &str = "argoproj.io";
 pub(crate) fn sources(spec: &Value) -> Vec<(String, &Value)> {
     let several = list(spec, "/sources").iter().enumerate();
     let several = several.map(|(index, source)| (format!("/sources/{index}"), source));
-    let one = spec.get("source").filter(|source| source.is_object()).map(|source| ("/source".to_owned(), source));
+    let one =
+        spec.get("source").filter(|source| source.is_object()).map(|source| ("/source".to_owned(), source));
     one.into_iter().chain(several).collect()
 }
 
@@ -93,7 +94,9 @@ pub(crate) fn gives(item: &Item<'_>, pointer: &str) -> bool {
         return true;
     }
     let field = pointer.rsplit('/').next().unwrap_or_default();
-    let mut generators = item.list("/spec/generators").iter().flat_map(serde_json::Value::as_object).flatten();
-    let by_generator = generators.any(|(_, generator)| is_given(generator.pointer(&format!("/template/spec{pointer}"))));
+    let mut generators =
+        item.list("/spec/generators").iter().flat_map(serde_json::Value::as_object).flatten();
+    let by_generator =
+        generators.any(|(_, generator)| is_given(generator.pointer(&format!("/template/spec{pointer}"))));
     by_generator || item.text("/spec/templatePatch").contains(&format!("{field}:"))
 }

@@ -38,6 +38,9 @@ pub struct Finding {
     /// `Kind/name` of the object, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+    /// The stage that renders the object, where it is in no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
     /// What is wrong, and what comes of it.
     pub message: String,
     /// What to do.

@@ -82,12 +82,29 @@ fn one(generator: &Value, go: bool, repository: &Repository<'_>, depth: usize) -
             combined(parts.collect(), kind == "matrix")
         }
         "scmProvider" => Parameters::named(&[
-            "organization", "repository", "repository_id", "url", "branch", "branchNormalized", "sha", "short_sha",
-            "short_sha_7", "labels",
+            "organization",
+            "repository",
+            "repository_id",
+            "url",
+            "branch",
+            "branchNormalized",
+            "sha",
+            "short_sha",
+            "short_sha_7",
+            "labels",
         ]),
         "pullRequest" => Parameters::named(&[
-            "number", "title", "author", "branch", "branch_slug", "target_branch", "target_branch_slug", "head_sha",
-            "head_short_sha", "head_short_sha_7", "labels",
+            "number",
+            "title",
+            "author",
+            "branch",
+            "branch_slug",
+            "target_branch",
+            "target_branch_slug",
+            "head_sha",
+            "head_short_sha",
+            "head_short_sha_7",
+            "labels",
         ]),
         _ => Parameters::default().with_open(&[""]),
     };
@@ -107,7 +124,12 @@ fn elements(spec: &Value, go: bool) -> Parameters {
     if spec.get("elementsYaml").is_some() {
         return Parameters::default().with_open(&[""]);
     }
-    rows(list(spec, "/elements").iter().map(|element| if go { element.clone() } else { flat(element) }).collect())
+    rows(
+        list(spec, "/elements")
+            .iter()
+            .map(|element| if go { element.clone() } else { flat(element) })
+            .collect(),
+    )
 }
 
 /// Names that all rows have: one that a single row lacks stays unresolved there.
@@ -185,8 +207,11 @@ fn git(spec: &Value, go: bool, repository: &Repository<'_>) -> Parameters {
 /// What a path gives.
 fn placed(folder: &str, prefix: &str, go: bool) -> Value {
     let basename = path::name(folder);
-    let normalised: String =
-        basename.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    let normalised: String = basename
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
+        .collect();
     let segments: Vec<&str> = folder.split('/').collect();
     let value = if go {
         json!({ "path": { "path": folder, "basename": basename, "basenameNormalized": normalised, "segments": segments } })

@@ -90,6 +90,11 @@ impl<'a> Item<'a> {
         self.value["metadata"]["annotations"][key].as_str()
     }
 
+    /// Whether both are one object.
+    pub(crate) fn is_same(&self, other: &Item<'_>) -> bool {
+        self.is(other.group(), other.kind()) && self.name() == other.name() && self.may_share_namespace(other)
+    }
+
     /// Whether both may be in one namespace.
     pub(crate) fn may_share_namespace(&self, other: &Item<'_>) -> bool {
         match (&self.namespace, &other.namespace) {
@@ -127,17 +132,14 @@ impl<'a> Item<'a> {
         hint: String,
     ) -> Finding {
         let position = self.document.position(&format!("{}{pointer}", self.prefix));
-        let object = match &self.source.stage {
-            Some(stage) => format!("{} (stage {stage})", self.label()),
-            None => self.label(),
-        };
         Finding {
             rule,
             level,
             file: self.source.path.clone(),
             line: position.line,
             column: position.column,
-            object: Some(object),
+            object: Some(self.label()),
+            stage: self.source.stage.clone(),
             message,
             hint,
         }

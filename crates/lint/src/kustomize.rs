@@ -111,7 +111,13 @@ impl<'a> Build<'a> {
         }
     }
 
-    fn patch(&mut self, repository: &'a Repository<'_>, folder: &str, spec: &Value, items: &mut Vec<Item<'a>>) {
+    fn patch(
+        &mut self,
+        repository: &'a Repository<'_>,
+        folder: &str,
+        spec: &Value,
+        items: &mut Vec<Item<'a>>,
+    ) {
         let merges = list(spec, "/patchesStrategicMerge").iter().filter_map(Value::as_str);
         for entry in merges {
             self.lay(repository, folder, (entry, entry), None, items);

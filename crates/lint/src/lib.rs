@@ -100,7 +100,8 @@ pub fn lint(input: &Input) -> Report {
         repository.unchecked.iter().chain(&context.units.unchecked).cloned().collect();
     unchecked.sort();
     unchecked.dedup();
-    let places = context.units.items().map(|item| (&item.source.path, item.document.position("/kind"), item.label()));
+    let places =
+        context.units.items().map(|item| (&item.source.path, item.document.position("/kind"), item.label()));
     let objects = places.collect::<std::collections::BTreeSet<_>>().len();
     Report { findings, unchecked, objects }
 }

@@ -85,7 +85,9 @@ fn annotations<'c, 'a>(item: &'c Item<'a>) -> Vec<Mention<'c, 'a>> {
         let (trigger, service) = if let Some(rest) = key.strip_prefix(SUBSCRIBE) {
             // A service alone means the default triggers.
             match rest.split_once('.') {
-                Some((trigger, service)) => (Some(trigger), Some(service.split('.').next().unwrap_or(service))),
+                Some((trigger, service)) => {
+                    (Some(trigger), Some(service.split('.').next().unwrap_or(service)))
+                }
                 None => (None, Some(rest)),
             }
         } else {

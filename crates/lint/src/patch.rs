@@ -65,7 +65,9 @@ pub(crate) fn operate(value: &mut Value, operations: &[Value]) {
 pub(crate) fn targets(target: &Value, item: &Item<'_>) -> bool {
     let fits = |pointer: &str, actual: &str| match text(target, pointer) {
         "" => true,
-        pattern => regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(actual)),
+        pattern => {
+            regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(actual))
+        }
     };
     fits("/kind", item.kind()) && fits("/name", item.name()) && fits("/group", item.group())
 }
@@ -105,9 +107,16 @@ mod tests {
 
     #[test]
     fn containers_are_merged_by_name() {
-        let mut value = json!({"spec": {"containers": [{"name": "a", "image": "a"}, {"name": "b"}], "x": 1, "l": [1]}});
-        merge(&mut value, &json!({"spec": {"containers": [{"name": "a", "image": "a:1"}], "x": null, "l": [2]}}));
-        assert_eq!(value, json!({"spec": {"containers": [{"name": "a", "image": "a:1"}, {"name": "b"}], "l": [2]}}));
+        let mut value =
+            json!({"spec": {"containers": [{"name": "a", "image": "a"}, {"name": "b"}], "x": 1, "l": [1]}});
+        merge(
+            &mut value,
+            &json!({"spec": {"containers": [{"name": "a", "image": "a:1"}], "x": null, "l": [2]}}),
+        );
+        assert_eq!(
+            value,
+            json!({"spec": {"containers": [{"name": "a", "image": "a:1"}, {"name": "b"}], "l": [2]}})
+        );
     }
 
     #[test]

@@ -12,22 +12,16 @@ pub(crate) fn all(text: &str) -> Vec<&str> {
     found
 }
 
-/// Whether every `{{` has its `}}`.
+/// Whether every `{{` has its `}}`. Another `}}` is text, as at the end of JSON.
 pub(crate) fn is_balanced(text: &str) -> bool {
     let mut rest = text;
-    loop {
-        match (rest.find("{{"), rest.find("}}")) {
-            (None, None) => return true,
-            (Some(open), Some(close)) if open < close => {
-                // Another one that opens before this one closes.
-                if rest[open + 2..close].contains("{{") {
-                    return false;
-                }
-                rest = &rest[close + 2..];
-            }
+    while let Some((_, after)) = rest.split_once("{{") {
+        match after.split_once("}}") {
+            Some((inside, next)) if !inside.contains("{{") => rest = next,
             _ => return false,
         }
     }
+    true
 }
 
 /// The fields (`.path.basename`) that a Go template expression reads, without the first dot. `None` where it declares
@@ -35,7 +29,9 @@ pub(crate) fn is_balanced(text: &str) -> bool {
 pub(crate) fn go_fields(expression: &str) -> Option<Vec<String>> {
     let bare = without_texts(expression);
     let words = || bare.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
-    if bare.contains('$') || words().any(|word| ["range", "with", "define", "template", "block"].contains(&word)) {
+    if bare.contains('$')
+        || words().any(|word| ["range", "with", "define", "template", "block"].contains(&word))
+    {
         return None;
     }
     let mut fields = Vec::new();
@@ -44,7 +40,8 @@ pub(crate) fn go_fields(expression: &str) -> Option<Vec<String>> {
     while let Some(c) = rest.chars().next() {
         rest = &rest[c.len_utf8()..];
         if c == '.' && !(before.is_alphanumeric() || [')', '_', '.'].contains(&before)) {
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
+            let end =
+                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
             if end > 0 && rest.starts_with(|c: char| c.is_alphabetic() || c == '_') {
                 fields.push(rest[..end].trim_end_matches('.').to_owned());
                 rest = &rest[end..];
@@ -83,8 +80,12 @@ mod tests {
     #[test]
     fn insides_are_found() {
         assert_eq!(all("a {{x}}-{{ y.z }} {{"), ["x", "y.z"]);
-        assert!(is_balanced("{{if .a}}x{{end}}") && is_balanced("none"));
-        for text in ["{{ a", "a }}", "{{ a {{ b }}"] {
+        assert!(
+            is_balanced("{{if .a}}x{{end}}")
+                && is_balanced("none")
+                && is_balanced("{\"a\": {\"b\": \"{{.c}}\"}}")
+        );
+        for text in ["{{ a", "{{ a {{ b }}"] {
             assert!(!is_balanced(text), "{text}");
         }
     }

@@ -28,7 +28,11 @@ fn lists(is_cluster_scoped: bool) -> (&'static str, &'static str) {
 }
 
 /// Which list of a project keeps a kind out. Without a list, all namespaced kinds are allowed and no cluster-wide one.
-pub(crate) fn refused_by(project: &Item<'_>, item: &Item<'_>, is_cluster_scoped: bool) -> Option<&'static str> {
+pub(crate) fn refused_by(
+    project: &Item<'_>,
+    item: &Item<'_>,
+    is_cluster_scoped: bool,
+) -> Option<&'static str> {
     let (allowed, denied) = lists(is_cluster_scoped);
     let listed = |list: &[Value]| list.iter().any(|entry| names(entry, item, is_cluster_scoped));
     if listed(project.list(&format!("/spec/{denied}"))) {
@@ -85,7 +89,8 @@ pub(crate) fn allows_namespace(project: &Item<'_>, application: &Application<'_>
         let unknown = server.is_empty() && text(entry, "/name").is_empty()
             || name.is_empty() && text(entry, "/server").is_empty();
         let of_cluster = of_server || of_name || unknown;
-        if (not_namespace && of_namespace && of_cluster) || (not_server && of_server) || (not_name && of_name) {
+        if (not_namespace && of_namespace && of_cluster) || (not_server && of_server) || (not_name && of_name)
+        {
             return false;
         }
         allowed |= of_cluster && (of_namespace != not_namespace) && !not_server && !not_name;

@@ -72,7 +72,9 @@ impl<'i> Repository<'i> {
 
     /// Whether a file belongs to a chart, and is therefore no manifest.
     pub(crate) fn in_chart(&self, path: &str) -> bool {
-        self.charts.iter().any(|chart| path::below(path, chart).is_some() && (!chart.is_empty() || path == "Chart.yaml"))
+        self.charts
+            .iter()
+            .any(|chart| path::below(path, chart).is_some() && (!chart.is_empty() || path == "Chart.yaml"))
     }
 
     pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
@@ -144,11 +146,7 @@ impl<'i> Repository<'i> {
 
 fn rendered(rendered: &crate::Rendered) -> Source {
     let document = Document::unplaced(rendered.object.redacted().into());
-    Source {
-        path: rendered.file.clone(),
-        documents: vec![document],
-        stage: Some(rendered.stage.clone()),
-    }
+    Source { path: rendered.file.clone(), documents: vec![document], stage: Some(rendered.stage.clone()) }
 }
 
 pub(crate) fn is_kustomization(path: &str) -> bool {

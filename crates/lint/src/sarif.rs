@@ -28,6 +28,8 @@ pub fn log(report: &Report, root: &str, version: &str) -> Value {
                 Some(object) => format!("{object}: {}\n{}", finding.message, finding.hint),
                 None => format!("{}\n{}", finding.message, finding.hint),
             };
+            // What our configuration renders is shown there, which is not below the root.
+            let root = if finding.stage.is_some() { "" } else { root };
             let uri = uri(root, &finding.file);
             json!({
                 "ruleId": finding.rule,
@@ -63,11 +65,14 @@ pub fn log(report: &Report, root: &str, version: &str) -> Value {
 
 /// A relative URI: what has a meaning of its own in one is encoded.
 fn uri(root: &str, file: &str) -> String {
-    let path = if root.is_empty() { file.to_owned() } else { format!("{}/{file}", root.trim_end_matches('/')) };
+    let path =
+        if root.is_empty() { file.to_owned() } else { format!("{}/{file}", root.trim_end_matches('/')) };
     let mut out = String::new();
     for byte in path.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte))
+            }
             other => out.push_str(&format!("%{other:02X}")),
         }
     }

@@ -19,7 +19,10 @@ const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
     ("karpenter.sh", &["*"]),
     ("keda.sh", &["ClusterTriggerAuthentication"]),
     ("kubeflow.org", &["Profile"]),
-    ("kueue.x-k8s.io", &["AdmissionCheck", "ClusterQueue", "Cohort", "ResourceFlavor", "WorkloadPriorityClass"]),
+    (
+        "kueue.x-k8s.io",
+        &["AdmissionCheck", "ClusterQueue", "Cohort", "ResourceFlavor", "WorkloadPriorityClass"],
+    ),
     ("kyverno.io", &["ClusterCleanupPolicy", "ClusterPolicy"]),
     ("networking.k8s.io", &["IPAddress", "IngressClass", "ServiceCIDR"]),
     ("node.k8s.io", &["RuntimeClass"]),
@@ -29,7 +32,10 @@ const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
     ("scheduling.k8s.io", &["PriorityClass"]),
     ("serving.kserve.io", &["ClusterServingRuntime", "ClusterStorageContainer"]),
     ("snapshot.storage.k8s.io", &["VolumeSnapshotClass", "VolumeSnapshotContent"]),
-    ("storage.k8s.io", &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"]),
+    (
+        "storage.k8s.io",
+        &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"],
+    ),
     ("trainer.kubeflow.org", &["ClusterTrainingRuntime"]),
 ];
 

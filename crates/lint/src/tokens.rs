@@ -10,7 +10,11 @@ const FORMS: [(&str, &str, &str); 13] = [
     ("a token of GitHub", "github_pat_", r"\bgithub_pat_[A-Za-z0-9_]{22,}"),
     ("a token of GitLab", "glpat-", r"\bglpat-[A-Za-z0-9_-]{20,}"),
     ("a token of Slack", "xox", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    ("a webhook of Slack", "hooks.slack.com", r"hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]+"),
+    (
+        "a webhook of Slack",
+        "hooks.slack.com",
+        r"hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]+",
+    ),
     ("an access key of AWS", "AKIA", r"\bAKIA[0-9A-Z]{16}\b"),
     ("a key of Google's API", "AIza", r"\bAIza[0-9A-Za-z_-]{35}"),
     ("a token of Hugging Face", "hf_", r"\bhf_[A-Za-z0-9]{30,}"),
@@ -35,12 +39,15 @@ pub(crate) fn find(text: &str) -> Vec<(u32, u32, &'static str)> {
     let mut lines = text.lines().zip(1_u32..).peekable();
     while let Some((line, number)) = lines.next() {
         let column = |at: usize| u32::try_from(line[..at].chars().count() + 1).unwrap_or(u32::MAX);
-        if let Some(at) = has_keys.then(|| private_key(line, lines.peek().map_or("", |(next, _)| next))).flatten() {
+        if let Some(at) =
+            has_keys.then(|| private_key(line, lines.peek().map_or("", |(next, _)| next))).flatten()
+        {
             found.push((number, column(at), "a private key"));
         }
         for index in &wanted {
             let (what, part, _) = FORMS[*index];
-            let hit = Some(line).filter(|line| line.contains(part)).and_then(|line| REGEXES[*index].find(line));
+            let hit =
+                Some(line).filter(|line| line.contains(part)).and_then(|line| REGEXES[*index].find(line));
             found.extend(hit.map(|hit| (number, column(hit.start()), what)));
         }
     }
@@ -57,8 +64,12 @@ fn private_key(line: &str, next: &str) -> Option<usize> {
     }
     // In one line, with `\n` written out, or in the next one.
     let body = if after.trim().is_empty() { next.trim() } else { after };
-    let body: String = body.trim_start_matches("\\n").chars().take(16).collect();
-    let is_body = body.len() == 16 && body.chars().all(|c| c.is_ascii_alphanumeric() || "+/=-: ".contains(c));
+    let body = body.trim_start_matches("\\n").trim_start_matches("\\r");
+    // An old encrypted one has headers first.
+    let begun: Vec<char> = body.chars().take(16).collect();
+    let is_base64 =
+        begun.len() == 16 && begun.iter().all(|c| c.is_ascii_alphanumeric() || "+/=".contains(*c));
+    let is_body = is_base64 || body.starts_with("Proc-Type:");
     is_body.then_some(start)
 }
 
@@ -67,15 +78,33 @@ pub(crate) fn names_secret(name: &str) -> bool {
     const WORDS: [&str; 9] =
         ["APIKEY", "PASSPHRASE", "PASSWD", "PASSWORD", "PRIVATEKEY", "PWD", "SECRET", "SECRETKEY", "TOKEN"];
     const ABOUT: [&str; 17] = [
-        "COUNT", "DIR", "ENABLED", "ENDPOINT", "EXPIRY", "FILE", "HEADER", "ID", "KIND", "LENGTH", "LIMIT", "NAME",
-        "NAMESPACE", "PATH", "TTL", "TYPE", "URL",
+        "COUNT",
+        "DIR",
+        "ENABLED",
+        "ENDPOINT",
+        "EXPIRY",
+        "FILE",
+        "HEADER",
+        "ID",
+        "KIND",
+        "LENGTH",
+        "LIMIT",
+        "NAME",
+        "NAMESPACE",
+        "PATH",
+        "TTL",
+        "TYPE",
+        "URL",
     ];
     let upper = name.to_uppercase().replace(['-', '.'], "_");
     let words: Vec<&str> = upper.split('_').filter(|word| !word.is_empty()).collect();
     let is_about = words.last().is_some_and(|last| ABOUT.contains(last));
     let pair = words.windows(2).any(|pair| matches!(pair, ["API" | "PRIVATE" | "ACCESS" | "SECRET", "KEY"]));
     // The shell's own.
-    upper != "PWD" && upper != "OLDPWD" && !is_about && (pair || words.iter().any(|word| WORDS.contains(word)))
+    upper != "PWD"
+        && upper != "OLDPWD"
+        && !is_about
+        && (pair || words.iter().any(|word| WORDS.contains(word)))
 }
 
 #[cfg(test)]

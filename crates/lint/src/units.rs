@@ -44,7 +44,13 @@ impl<'a> Units<'a> {
             .filter(|source| !repository::is_kustomization(&source.path))
             .flat_map(Item::all)
             .collect();
-        let rendered: Vec<Item<'_>> = repository.rendered.iter().flat_map(Item::all).collect();
+        let in_files = |rendered: &Item<'_>| {
+            let files = roots.iter().flat_map(|(_, build)| &build.items).chain(&loose);
+            files.into_iter().any(|item| item.is_same(rendered))
+        };
+        // A rendered folder, or objects of ours that are kept in the repository: files have places.
+        let rendered = repository.rendered.iter().flat_map(Item::all);
+        let rendered: Vec<Item<'_>> = rendered.filter(|item| !in_files(item)).collect();
 
         let all = roots.iter().flat_map(|(_, build)| &build.items).chain(&loose).chain(&rendered);
         let applications: Vec<Application<'_>> =
@@ -73,7 +79,9 @@ impl<'a> Units<'a> {
         for (_, source) in application::sources(&application.spec) {
             let folder = Some(text(source, "/path")).filter(|path| !path.is_empty());
             let folder = folder.and_then(|folder| path::join("", folder));
-            let Some(folder) = folder.filter(|_| repository.is_ours(text(source, "/repoURL"))) else { continue };
+            let Some(folder) = folder.filter(|_| repository.is_ours(text(source, "/repoURL"))) else {
+                continue;
+            };
             if !repository.has_folder(&folder) {
                 continue;
             }

@@ -21,7 +21,8 @@ fn repeated(items: &[Item<'_>]) -> Vec<Finding> {
     let mut first: BTreeMap<(&str, &str, Option<&str>, &str), &Item<'_>> = BTreeMap::new();
     let mut findings = Vec::new();
     // What has no name of its own gets a new one each time, and what a stage adds to another's object is no second.
-    let named = items.iter().filter(|item| !item.text("/metadata/name").is_empty() && item.source.stage.is_none());
+    let named =
+        items.iter().filter(|item| !item.text("/metadata/name").is_empty() && item.source.stage.is_none());
     for item in named {
         let key = (item.group(), item.kind(), item.namespace.as_deref(), item.name());
         let Some(other) = first.get(&key) else {

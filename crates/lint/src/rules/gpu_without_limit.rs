@@ -23,7 +23,8 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
 fn of(item: &Item<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     visit(&item.value, &mut |pointer, value| {
-        let Some(resources) = value.get("resources").filter(|_| !pointer.contains("volumeClaimTemplates")) else {
+        let Some(resources) = value.get("resources").filter(|_| !pointer.contains("volumeClaimTemplates"))
+        else {
             return;
         };
         let requests = resources.get("requests").and_then(Value::as_object).into_iter().flatten();
@@ -35,7 +36,8 @@ fn of(item: &Item<'_>) -> Vec<Finding> {
                 Some(limit) => format!("{name} is requested {asked} times and limited to {limit}"),
                 None => format!("{name} is requested without a limit"),
             };
-            let message = format!("{message}: Kubernetes refuses the pod, as such resources can't be overcommitted");
+            let message =
+                format!("{message}: Kubernetes refuses the pod, as such resources can't be overcommitted");
             let hint = format!("write `{name}: {asked}` under `limits`; the request may then be left out");
             findings.push(item.error(ID, &at, message, hint));
         }

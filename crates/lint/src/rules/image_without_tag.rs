@@ -28,9 +28,13 @@ fn of(item: &Item<'_>) -> Vec<Finding> {
         let parsed = Image::parse(image);
         let message = match (parsed.digest, parsed.tag) {
             (Some(_), _) => return None,
-            (None, Some("latest")) => format!("image `{image}` has the tag `latest`: what runs changes without a commit"),
+            (None, Some("latest")) => {
+                format!("image `{image}` has the tag `latest`: what runs changes without a commit")
+            }
             (None, Some(tag)) if !tag.is_empty() => return None,
-            _ => format!("image `{image}` has no tag, which means `latest`: what runs changes without a commit"),
+            _ => format!(
+                "image `{image}` has no tag, which means `latest`: what runs changes without a commit"
+            ),
         };
         let hint = format!(
             "write a version (`{}:v1.2.3`) or a digest, here or under `images` of the kustomization",

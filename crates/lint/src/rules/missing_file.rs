@@ -13,7 +13,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let missing = context.units.missing.iter().map(|(kustomization, pointer, entry)| {
         let message = format!("`{entry}` is not in the repository: Kustomize builds nothing of this folder");
-        let hint = "add the file, or remove the entry; a folder needs a kustomization.yaml of its own".to_owned();
+        let hint =
+            "add the file, or remove the entry; a folder needs a kustomization.yaml of its own".to_owned();
         kustomization.error(ID, pointer, message, hint)
     });
     missing.collect()

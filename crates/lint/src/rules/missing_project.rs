@@ -23,7 +23,8 @@ fn none(item: &Item<'_>) -> Option<Finding> {
         return None;
     }
     let message = "there is no `project`: Argo CD refuses the Application".to_owned();
-    let hint = "set `project` to the name of an AppProject that allows what the Application brings".to_owned();
+    let hint =
+        "set `project` to the name of an AppProject that allows what the Application brings".to_owned();
     Some(item.error(ID, spec, message, hint))
 }
 
@@ -37,7 +38,8 @@ fn undefined(context: &Context<'_>) -> Vec<Finding> {
         if name.is_empty() || name == project::DEFAULT || known.contains(&name) {
             return None;
         }
-        let message = format!("there is no AppProject `{name}` among those that are defined: {}", known.join(", "));
+        let message =
+            format!("there is no AppProject `{name}` among those that are defined: {}", known.join(", "));
         let hint = format!("define AppProject `{name}`, or correct the name");
         let spec = application::spec_pointer(&application.item)?;
         Some(application.item.warning(ID, &format!("{spec}/project"), message, hint))

@@ -16,9 +16,14 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     for item in context.units.items() {
         let Some(pointer) = application::spec_pointer(item) else { continue };
         let spec = item.get(pointer).cloned().unwrap_or_default();
-        let hint = || "set `repoURL` to the address of the repository, written as in Argo CD's Secret for it".to_owned();
+        let hint = || {
+            "set `repoURL` to the address of the repository, written as in Argo CD's Secret for it".to_owned()
+        };
         let sources = application::sources(&spec);
-        if sources.is_empty() && spec.get("sourceHydrator").is_none() && !application::gives(item, "/source/repoURL") {
+        if sources.is_empty()
+            && spec.get("sourceHydrator").is_none()
+            && !application::gives(item, "/source/repoURL")
+        {
             let message = "there is no `source`: nothing says what to deploy".to_owned();
             findings.push(item.error(ID, &format!("{pointer}/source"), message, hint()));
         }

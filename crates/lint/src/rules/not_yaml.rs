@@ -25,6 +25,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             line: error.position.line,
             column: error.position.column,
             object: None,
+            stage: None,
             message: format!("{}: Argo CD can't read it either", error.message),
             hint: hint.to_owned(),
         }

@@ -29,6 +29,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             line,
             column,
             object: None,
+            stage: None,
             message: format!("{what} is here as plain text"),
             hint: HINT.to_owned(),
         })
@@ -43,12 +44,21 @@ fn of_secret(item: &Item<'_>) -> Option<Finding> {
     }
     for field in ["data", "stringData"] {
         let map = item.get(&format!("/{field}")).and_then(Value::as_object);
-        let keys: Vec<&str> = map.into_iter().flatten().filter(|(_, value)| is_value(value)).map(|(key, _)| key.as_str()).collect();
+        let keys: Vec<&str> = map
+            .into_iter()
+            .flatten()
+            .filter(|(_, value)| is_value(value))
+            .map(|(key, _)| key.as_str())
+            .collect();
         let Some(first) = keys.first() else { continue };
-        let message = format!("`{field}` holds values of {} as plain text{}", keys.join(", "), match field {
-            "data" => ": base64 is no encryption",
-            _ => "",
-        });
+        let message = format!(
+            "`{field}` holds values of {} as plain text{}",
+            keys.join(", "),
+            match field {
+                "data" => ": base64 is no encryption",
+                _ => "",
+            }
+        );
         return Some(item.error(ID, &format!("/{field}/{}", escaped(first)), message, HINT.to_owned()));
     }
     None
@@ -61,7 +71,8 @@ fn is_value(value: &Value) -> bool {
     match value {
         Value::String(text) => {
             let text = text.trim();
-            let is_placeholder = (text.starts_with('<') && text.ends_with('>')) || text.starts_with(PLACEHOLDER);
+            let is_placeholder =
+                (text.starts_with('<') && text.ends_with('>')) || text.starts_with(PLACEHOLDER);
             !text.is_empty() && !is_placeholder && !text.starts_with("ENC[")
         }
         Value::Number(_) | Value::Bool(_) => true,
@@ -89,7 +100,9 @@ fn of_environment(item: &Item<'_>) -> Vec<Finding> {
 /// A reference, a path or a switch.
 fn is_harmless(value: &str) -> bool {
     let value = value.trim();
-    value.starts_with(['$', '/', '<', '{']) || ["true", "false"].contains(&value) || value.parse::<f64>().is_ok()
+    value.starts_with(['$', '/', '<', '{'])
+        || ["true", "false"].contains(&value)
+        || value.parse::<f64>().is_ok()
 }
 
 /// What a kustomization makes Secrets of.
@@ -100,7 +113,8 @@ fn generated(context: &Context<'_>) -> Vec<Finding> {
         let item = crate::kustomize::whole(source, document);
         for (index, entry) in list(document.value(), "/secretGenerator").iter().enumerate() {
             let plain = list(entry, "/literals").iter().enumerate().find(|(_, literal)| {
-                let value = literal.as_str().and_then(|text| Some(text.split_once('=')?.1)).unwrap_or_default();
+                let value =
+                    literal.as_str().and_then(|text| Some(text.split_once('=')?.1)).unwrap_or_default();
                 is_value(&value.into()) && !is_harmless(value)
             });
             let name = text(entry, "/name");
@@ -109,12 +123,14 @@ fn generated(context: &Context<'_>) -> Vec<Finding> {
                 let at = format!("/secretGenerator/{index}/literals/{number}");
                 findings.push(item.error(ID, &at, message, HINT.to_owned()));
             }
-            let files = ["files", "envs"].map(|key| list(entry, &format!("/{key}")).iter().enumerate().map(move |file| (key, file)));
+            let files = ["files", "envs"]
+                .map(|key| list(entry, &format!("/{key}")).iter().enumerate().map(move |file| (key, file)));
             for (key, (number, file)) in files.into_iter().flatten() {
                 let file = file.as_str().unwrap_or_default();
                 let file = file.split_once('=').map_or(file, |(_, file)| file);
                 if path::join(folder, file).is_some_and(|path| context.repository.has_file(&path)) {
-                    let message = format!("secretGenerator `{name}` reads {file}, which is in the repository");
+                    let message =
+                        format!("secretGenerator `{name}` reads {file}, which is in the repository");
                     let at = format!("/secretGenerator/{index}/{key}/{number}");
                     findings.push(item.error(ID, &at, message, HINT.to_owned()));
                 }

@@ -23,12 +23,15 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
         Some(project.warning(ID, &at, message.to_owned(), hint.to_owned()))
     });
     let is_defined = projects.iter().any(|project| project.name() == project::DEFAULT);
-    let applications = context.units.items().filter_map(|item| Some((item, application::spec_pointer(item)?)));
+    let applications =
+        context.units.items().filter_map(|item| Some((item, application::spec_pointer(item)?)));
     let default = applications.filter(|_| !is_defined).filter_map(|(item, spec)| {
         let at = format!("{spec}/project");
         let message = "uses the project `default`, which allows everything everywhere";
-        let hint = "make an AppProject of its own with the repository, the namespaces and the kinds that it needs";
-        (item.text(&at) == project::DEFAULT).then(|| item.warning(ID, &at, message.to_owned(), hint.to_owned()))
+        let hint =
+            "make an AppProject of its own with the repository, the namespaces and the kinds that it needs";
+        (item.text(&at) == project::DEFAULT)
+            .then(|| item.warning(ID, &at, message.to_owned(), hint.to_owned()))
     });
     everything.chain(default).collect()
 }

@@ -46,10 +46,11 @@ fn of_spec(project: &Item<'_>, application: &Application<'_>) -> Vec<Finding> {
         findings.push(application.item.error(ID, &format!("{spec}{at}/repoURL"), message, hint));
     }
     let (server, name, namespace) = application.destination();
-    let is_known = !namespace.is_empty() && !(server.is_empty() && name.is_empty());
-    if is_known && !project::allows_namespace(project, application, namespace) {
+    let is_unknown = namespace.is_empty() || (server.is_empty() && name.is_empty());
+    if !is_unknown && !project::allows_namespace(project, application, namespace) {
         let cluster = if name.is_empty() { &server } else { &name };
-        let message = format!("{} does not allow namespace `{namespace}` of cluster {cluster}", project.place());
+        let message =
+            format!("{} does not allow namespace `{namespace}` of cluster {cluster}", project.place());
         let hint = format!("add it to `destinations` of AppProject {}", project.name());
         findings.push(application.item.error(ID, &format!("{spec}/destination"), message, hint));
     }
@@ -98,18 +99,22 @@ fn of_namespaces(
     if server.is_empty() && name.is_empty() {
         return Vec::new();
     }
-    let elsewhere = unit.items.iter().filter(|item| !context.scopes.is_cluster_scoped(item)).filter_map(|item| {
-        let namespace = item.namespace.as_deref().filter(|namespace| *namespace != own)?;
-        if project::allows_namespace(project, application, namespace) {
-            return None;
-        }
-        let message = format!(
-            "{} brings an object into namespace `{namespace}`, which {} does not allow",
-            application.label(),
-            project.place()
-        );
-        let hint = format!("add it to `destinations` of AppProject {}, or correct the namespace", project.name());
-        Some(item.error(ID, "/metadata/namespace", message, hint))
-    });
+    let elsewhere =
+        unit.items.iter().filter(|item| !context.scopes.is_cluster_scoped(item)).filter_map(|item| {
+            let namespace = item.namespace.as_deref().filter(|namespace| *namespace != own)?;
+            if project::allows_namespace(project, application, namespace) {
+                return None;
+            }
+            let message = format!(
+                "{} brings an object into namespace `{namespace}`, which {} does not allow",
+                application.label(),
+                project.place()
+            );
+            let hint = format!(
+                "add it to `destinations` of AppProject {}, or correct the namespace",
+                project.name()
+            );
+            Some(item.error(ID, "/metadata/namespace", message, hint))
+        });
     elsewhere.collect()
 }

@@ -47,8 +47,10 @@ fn of(item: &Item<'_>, templates: &[&Item<'_>]) -> Vec<Finding> {
             if has_value("value") || has_value("valueFrom") || given(name) {
                 continue;
             }
-            let message = format!("does not give argument `{name}`, which {} has no value for", template.place());
-            let hint = format!("add `{{name: {name}, value: …}}` to `args`, or give it a value in the template");
+            let message =
+                format!("does not give argument `{name}`, which {} has no value for", template.place());
+            let hint =
+                format!("add `{{name: {name}, value: …}}` to `args`, or give it a value in the template");
             findings.push(item.error(ID, &analysis.pointer, message, hint));
         }
     }

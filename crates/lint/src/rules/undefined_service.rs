@@ -15,12 +15,15 @@ pub(super) const RULE: Rule = Rule {
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let Some(all) = Notifications::of(context) else { return Vec::new() };
     let hint = |name: &str| {
-        format!("define `service.{name}` in argocd-notifications-cm, with its token as `$key` of argocd-notifications-secret")
+        format!(
+            "define `service.{name}` in argocd-notifications-cm, with its token as `$key` of argocd-notifications-secret"
+        )
     };
     if all.services.is_empty() {
         let sends = !all.triggers.is_empty() || !all.templates.is_empty();
         let none = all.configs.iter().take(usize::from(sends)).map(|config| {
-            let message = "there are triggers or templates, but no `service.*`: nothing is ever sent".to_owned();
+            let message =
+                "there are triggers or templates, but no `service.*`: nothing is ever sent".to_owned();
             config.error(ID, "/data", message, hint("slack"))
         });
         return none.collect();

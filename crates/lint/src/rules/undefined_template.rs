@@ -20,8 +20,9 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             let Some(trigger) = key.strip_prefix("trigger.") else { continue };
             for name in notifications::sent(value).into_iter().filter(|name| !all.templates.contains(name)) {
                 let known = notifications::names(&all.templates);
-                let message =
-                    format!("trigger `{trigger}` sends template `{name}`, which is not defined; templates are: {known}");
+                let message = format!(
+                    "trigger `{trigger}` sends template `{name}`, which is not defined; templates are: {known}"
+                );
                 let hint = format!("define `template.{name}`, or take the name out of `send`");
                 findings.push(config.error(ID, &format!("/data/{}", walk::escaped(key)), message, hint));
             }

@@ -22,7 +22,10 @@ pub(super) const RULE: Rule = Rule {
 /// Kinds with a `{{ }}` of their own, by group; `*` for all of a group.
 const OTHERS: [(&str, &[&str]); 14] = [
     ("", &["ConfigMap", "Secret"]),
-    ("argoproj.io", &["Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow", "EventSource", "Sensor"]),
+    (
+        "argoproj.io",
+        &["Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow", "EventSource", "Sensor"],
+    ),
     ("bitnami.com", &["*"]),
     ("cilium.io", &["*"]),
     ("external-secrets.io", &["*"]),
@@ -120,8 +123,13 @@ fn known(parameters: &Parameters) -> String {
 }
 
 fn analysis_template(item: &Item<'_>) -> Vec<Finding> {
-    let arguments: BTreeSet<&str> = item.list("/spec/args").iter().map(|argument| text(argument, "/name")).collect();
-    let known = if arguments.is_empty() { "none".into() } else { arguments.iter().copied().collect::<Vec<_>>().join(", ") };
+    let arguments: BTreeSet<&str> =
+        item.list("/spec/args").iter().map(|argument| text(argument, "/name")).collect();
+    let known = if arguments.is_empty() {
+        "none".into()
+    } else {
+        arguments.iter().copied().collect::<Vec<_>>().join(", ")
+    };
     let mut findings = Vec::new();
     for (pointer, text) in texts(item.get("/spec").unwrap_or(&Value::Null)) {
         let names: BTreeSet<&str> = placeholder::all(text).into_iter().collect();
@@ -131,7 +139,8 @@ fn analysis_template(item: &Item<'_>) -> Vec<Finding> {
             if arguments.contains(inner) {
                 continue;
             }
-            let message = format!("`{{{{{name}}}}}` stands for nothing: the template's arguments are {known}");
+            let message =
+                format!("`{{{{{name}}}}}` stands for nothing: the template's arguments are {known}");
             let hint = "write `{{args.<name>}}`, and list the name under `args`".to_owned();
             findings.push(item.error(ID, &format!("/spec{pointer}"), message, hint));
         }
@@ -142,7 +151,7 @@ fn analysis_template(item: &Item<'_>) -> Vec<Finding> {
 fn notification_templates(item: &Item<'_>) -> Vec<Finding> {
     let broken = notifications::data(item).filter(|(_, text)| !placeholder::is_balanced(text));
     let findings = broken.map(|(key, _)| {
-        let message = format!("`{key}` has a `{{{{` or `}}}}` without its other half: the template can't be read");
+        let message = format!("`{key}` has a `{{{{` that is never closed: the template can't be read");
         let hint = "close every `{{` with `}}`".to_owned();
         item.error(ID, &format!("/data/{}", escaped(key)), message, hint)
     });

@@ -60,7 +60,8 @@ fn before(item: &Item<'_>, other: &Item<'_>, what: &str) -> Option<Finding> {
         return None;
     }
     let message = format!("is in {}, but {what} {} of {}", named(own), other.place(), named(later));
-    let hint = format!("set `{WAVE}` of {} to {} or higher, or move what it needs forward", item.label(), later.1);
+    let hint =
+        format!("set `{WAVE}` of {} to {} or higher, or move what it needs forward", item.label(), later.1);
     let at = format!("/metadata/annotations/{}", crate::walk::escaped(WAVE));
     Some(item.error(ID, &at, message, hint))
 }
@@ -68,7 +69,8 @@ fn before(item: &Item<'_>, other: &Item<'_>, what: &str) -> Option<Finding> {
 fn uses(item: &Item<'_>, items: &[&Item<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for reference in references::of(item) {
-        let mut meant = items.iter().filter(|other| reference.means(other) && other.may_share_namespace(item));
+        let mut meant =
+            items.iter().filter(|other| reference.means(other) && other.may_share_namespace(item));
         let Some(other) = meant.next() else { continue };
         let what = match item.kind() {
             "HorizontalPodAutoscaler" | "ScaledObject" => "can't become healthy without its target",
@@ -92,7 +94,8 @@ fn is_in(item: &Item<'_>, items: &[&Item<'_>], context: &Context<'_>) -> Vec<Fin
             && other.text("/spec/names/kind") == item.kind()
     });
     let namespace = namespace.and_then(|other| before(item, other, "can't be created without its"));
-    let definition = definition.and_then(|other| before(item, other, "can't be created without its definition, "));
+    let definition =
+        definition.and_then(|other| before(item, other, "can't be created without its definition, "));
     namespace.into_iter().chain(definition).collect()
 }
 
@@ -120,7 +123,8 @@ fn waits_for_first_consumer(item: &Item<'_>, items: &[&Item<'_>]) -> Option<Find
 
 /// Applications in waves, while argocd-cm is known and does not say what their health is.
 fn applications(context: &Context<'_>) -> Vec<Finding> {
-    let mut configs = context.units.items().filter(|item| item.is("", "ConfigMap") && item.name() == "argocd-cm");
+    let mut configs =
+        context.units.items().filter(|item| item.is("", "ConfigMap") && item.name() == "argocd-cm");
     let Some(first) = configs.next() else { return Vec::new() };
     let restores = |item: &Item<'_>| {
         data(item).any(|(key, value)| {

@@ -29,7 +29,7 @@ rollouts/rollout.yaml:74:1: error[project-refuses-kind] VirtualService/inference
 #[test]
 fn the_same_platform_without_defects_gives_no_finding() {
     let report = lint::lint(&fixture("clean"));
-    assert_snapshot!(lines(&report), @"argocd/notifications.yaml:21:3: error[unresolved-placeholder] ConfigMap/argocd-notifications-cm: `template.pagerduty` has a `{{` or `}}` without its other half: the template can't be read");
+    assert_snapshot!(lines(&report), @"");
     let unchecked: Vec<String> =
         report.unchecked.iter().map(|unchecked| format!("{}: {}", unchecked.file, unchecked.why)).collect();
     assert_snapshot!(unchecked.join("\n"), @r"
