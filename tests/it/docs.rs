@@ -67,8 +67,8 @@ fn every_command_of_the_readme_runs_in_its_order() {
 
 #[test]
 fn every_command_of_the_pages_on_git_and_lint_runs() {
-    let sandbox = Sandbox::new(PROGRAM);
     for page in ["docs/git.md", "docs/lint.md"] {
+        let sandbox = Sandbox::new(PROGRAM);
         let commands = code(&read(page), "sh");
         assert!(!commands.is_empty());
         for command in &commands {

@@ -13,6 +13,8 @@ use crate::repository::Repository;
 pub(crate) struct Parameters {
     /// With dots between: `path.basename`.
     pub(crate) names: BTreeSet<String>,
+    /// The same, where some Applications get them and others don't.
+    sometimes: BTreeSet<String>,
     /// Beginnings of names behind which anything may come: `metadata.labels.`; empty for any name.
     pub(crate) open: BTreeSet<String>,
     /// One set of values for each Application; `None` where the files don't tell them.
@@ -39,14 +41,23 @@ impl Parameters {
         self
     }
 
-    /// Whether a name may stand for something.
+    /// Whether a name stands for something in every Application.
     pub(crate) fn knows(&self, name: &str) -> bool {
+        self.is_among(name, &self.names)
+    }
+
+    /// Whether it does in some: enough where the template asks before.
+    pub(crate) fn may_know(&self, name: &str) -> bool {
+        self.knows(name) || self.is_among(name, &self.sometimes)
+    }
+
+    fn is_among(&self, name: &str, names: &BTreeSet<String>) -> bool {
         let known = |known: &String| {
             // `path[0]` of old, and a whole of which parts are known.
             known == name || name.starts_with(&format!("{known}[")) || known.starts_with(&format!("{name}."))
         };
         self.open.iter().any(|prefix| name.starts_with(prefix) || prefix.strip_suffix('.') == Some(name))
-            || self.names.iter().any(known)
+            || names.iter().any(known)
     }
 }
 
@@ -55,6 +66,7 @@ fn either(all: Vec<Parameters>) -> Parameters {
     let mut all = all.into_iter();
     let Some(mut joined) = all.next() else { return Parameters::default() };
     for other in all {
+        joined.sometimes.extend(other.sometimes.iter().chain(&other.names).chain(&joined.names).cloned());
         let names = joined.names.iter().filter(|name| other.knows(name)).cloned();
         let more = other.names.iter().filter(|name| joined.knows(name)).cloned();
         joined.names = names.chain(more).collect();
@@ -134,14 +146,17 @@ fn elements(spec: &Value, go: bool) -> Parameters {
 
 /// Names that all rows have: one that a single row lacks stays unresolved there.
 fn rows(rows: Vec<Value>) -> Parameters {
-    let mut each = rows.iter().map(|row| {
-        let mut names = BTreeSet::new();
-        collect(row, "", &mut names);
-        names
-    });
-    let first = each.next().unwrap_or_default();
-    let names = each.fold(first, |all, names| all.intersection(&names).cloned().collect());
-    Parameters { names, open: BTreeSet::new(), rows: Some(rows) }
+    let each: Vec<BTreeSet<String>> = rows
+        .iter()
+        .map(|row| {
+            let mut names = BTreeSet::new();
+            collect(row, "", &mut names);
+            names
+        })
+        .collect();
+    let sometimes: BTreeSet<String> = each.iter().flatten().cloned().collect();
+    let names = sometimes.iter().filter(|name| each.iter().all(|row| row.contains(*name))).cloned().collect();
+    Parameters { names, sometimes, open: BTreeSet::new(), rows: Some(rows) }
 }
 
 fn collect(value: &Value, prefix: &str, names: &mut BTreeSet<String>) {
@@ -257,6 +272,7 @@ fn combined(parts: Vec<Parameters>, is_matrix: bool) -> Parameters {
     let Some(mut joined) = parts.next() else { return Parameters::default() };
     for part in parts {
         joined.names.extend(part.names);
+        joined.sometimes.extend(part.sometimes);
         joined.open.extend(part.open);
         joined.rows = joined.rows.zip(part.rows).filter(|_| is_matrix).map(|(rows, more)| {
             let pairs = rows.iter().flat_map(|row| more.iter().map(move |other| (row, other)));

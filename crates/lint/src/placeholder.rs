@@ -54,6 +54,12 @@ pub(crate) fn go_fields(expression: &str) -> Option<Vec<String>> {
     Some(fields)
 }
 
+/// Whether a Go template expression makes do with a field that is not there.
+pub(crate) fn asks(expression: &str) -> bool {
+    const ASKING: [&str; 7] = ["coalesce", "default", "dig", "empty", "hasKey", "if", "ternary"];
+    without_texts(expression).split(|c: char| !c.is_alphanumeric()).any(|word| ASKING.contains(&word))
+}
+
 /// The expression with nothing in its quotes.
 fn without_texts(expression: &str) -> String {
     let mut out = String::new();

@@ -44,9 +44,9 @@ impl<'i> Repository<'i> {
             if !is_yaml(&file.path) {
                 continue;
             }
-            if repository.is_template(&file.path) {
-                let why = "a template of a Helm chart, which only Helm can read".to_owned();
-                repository.unchecked.push(Unchecked { file: file.path.clone(), why });
+            if let Some(folder) = repository.templates(&file.path) {
+                let why = "templates of a Helm chart, which only Helm can read".to_owned();
+                repository.unchecked.push(Unchecked { file: folder, why });
                 continue;
             }
             match source::documents(&file.text) {
@@ -60,9 +60,11 @@ impl<'i> Repository<'i> {
         repository
     }
 
-    fn is_template(&self, path: &str) -> bool {
-        let charts = self.charts.iter().filter_map(|chart| path::below(path, chart));
-        charts.into_iter().any(|rest| rest.starts_with("templates/") || rest.starts_with("crds/"))
+    /// The folder with templates of a chart that a file is in.
+    fn templates(&self, path: &str) -> Option<String> {
+        let is_below =
+            |chart: &&&str| path::below(path, chart).is_some_and(|rest| rest.starts_with("templates/"));
+        path::join(self.charts.iter().find(is_below)?, "templates")
     }
 
     /// Whether a folder holds a Helm chart.

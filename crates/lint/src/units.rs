@@ -97,7 +97,8 @@ impl<'a> Units<'a> {
                 items.extend(self.kept(build));
             } else {
                 let found = repository.directory(&folder, source.get("directory").unwrap_or(&Value::Null));
-                loose.retain(|item| !found.iter().any(|other| std::ptr::eq(other.source, item.source)));
+                let taken: BTreeSet<&str> = found.iter().map(|item| item.source.path.as_str()).collect();
+                loose.retain(|item| !taken.contains(item.source.path.as_str()));
                 items.extend(found);
             }
             override_images(source, &mut items);

@@ -28,7 +28,9 @@ pub(crate) fn run(global: &Global, args: &Lint) -> Result<ExitCode, Failure> {
     render(global, args, &mut input)?;
     let mut report = lint::lint(&input);
     report.unchecked.extend(unread);
-    let root = args.path.to_str().filter(|root| *root != ".").unwrap_or_default();
+    // A file is named below its folder.
+    let root = if args.path.is_file() { args.path.parent().unwrap_or(Path::new("")) } else { &args.path };
+    let root = root.to_str().filter(|root| *root != ".").unwrap_or_default();
     let seen = Seen { root, files: input.files.len(), report: &report };
     match (args.format, global.output) {
         (Some(LintFormat::Sarif), _) => {

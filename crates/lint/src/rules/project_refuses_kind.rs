@@ -88,7 +88,7 @@ fn of_kinds(
     findings
 }
 
-/// Objects that name a namespace of their own.
+/// Objects that name a namespace of their own; one finding for each namespace.
 fn of_namespaces(
     context: &Context<'_>,
     project: &Item<'_>,

@@ -36,8 +36,20 @@ fn of(item: &Item<'_>, templates: &[&Item<'_>]) -> Vec<Finding> {
         });
         let Some(template) = fitting.next() else {
             let message = format!("names {wanted} `{}`, which is not defined", analysis.name);
-            let hint = format!("add the {wanted}, with its metrics, to the namespace of the {}", item.kind());
-            findings.push(item.error(ID, &analysis.pointer, message, hint));
+            let (name, at) = (&analysis.name, &analysis.pointer);
+            findings.push(match analysis.is_cluster_scoped {
+                // Those are often in the hands of others.
+                true => {
+                    let hint = format!(
+                        "add ClusterAnalysisTemplate `{name}`, or allow it where it is defined elsewhere"
+                    );
+                    item.warning(ID, at, message, hint)
+                }
+                false => {
+                    let hint = format!("add it, with its metrics, to the namespace of the {}", item.kind());
+                    item.error(ID, at, message, hint)
+                }
+            });
             continue;
         };
         let given = |name: &str| analysis.arguments.iter().any(|argument| text(argument, "/name") == name);

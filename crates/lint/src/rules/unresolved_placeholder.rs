@@ -102,18 +102,20 @@ fn unknown(text: &str, parameters: &Parameters, go: bool) -> BTreeSet<String> {
     if !go {
         return all.filter(|name| !parameters.knows(name)).map(str::to_owned).collect();
     }
-    let mut fields = Vec::new();
+    let mut names = BTreeSet::new();
+    let mut asks = false;
     for expression in all {
         // From here on, a dot may mean something else.
-        let Some(found) = placeholder::go_fields(expression) else { break };
-        fields.extend(found);
-        let is_word = !expression.is_empty() && expression.chars().all(|c| c.is_alphanumeric() || c == '_');
-        if is_word && parameters.names.contains(expression) {
-            // As templates of old wrote it.
-            return BTreeSet::from([expression.to_owned()]);
+        let Some(fields) = placeholder::go_fields(expression) else { break };
+        asks |= placeholder::asks(expression);
+        let is_known = |name: &String| if asks { parameters.may_know(name) } else { parameters.knows(name) };
+        names.extend(fields.into_iter().filter(|name| !is_known(name)).map(|name| format!(".{name}")));
+        // As templates of old wrote it.
+        if parameters.names.contains(expression) {
+            names.insert(expression.to_owned());
         }
     }
-    fields.into_iter().filter(|name| !parameters.knows(name)).map(|name| format!(".{name}")).collect()
+    names
 }
 
 fn known(parameters: &Parameters) -> String {

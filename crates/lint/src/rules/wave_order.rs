@@ -1,7 +1,10 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::application::GROUP;
 use crate::finding::Finding;
 use crate::item::Item;
 use crate::notifications::data;
+use crate::walk::escaped;
 use crate::{Context, Rule, references};
 
 const ID: &str = "wave-order";
@@ -20,16 +23,48 @@ const WAVE: &str = "argocd.argoproj.io/sync-wave";
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in &context.units.units {
-        // One object of our own may be rendered in parts, each with an order of its own: stages.
+        // What stages render is applied by them, one after the other.
         let items: Vec<&Item<'_>> = unit.items.iter().filter(|item| item.source.stage.is_none()).collect();
-        for item in &items {
-            findings.extend(uses(item, &items));
-            findings.extend(is_in(item, &items, context));
-            findings.extend(waits_for_first_consumer(item, &items));
+        let orders: BTreeSet<(u8, i64)> = items.iter().filter_map(|item| order(item)).collect();
+        if orders.len() < 2 {
+            continue;
         }
+        let index = Index::of(&items);
+        for item in &items {
+            findings.extend(uses(item, &index));
+            findings.extend(is_in(item, &index, context));
+        }
+        findings.extend(wait_for_first_consumer(&items));
     }
     findings.extend(applications(context));
     findings
+}
+
+/// The objects of a unit, to be found fast.
+struct Index<'i, 'a> {
+    by_name: BTreeMap<&'i str, Vec<&'i Item<'a>>>,
+    namespaces: Vec<&'i Item<'a>>,
+    definitions: Vec<&'i Item<'a>>,
+}
+
+impl<'i, 'a> Index<'i, 'a> {
+    fn of(items: &[&'i Item<'a>]) -> Self {
+        let mut by_name: BTreeMap<&str, Vec<&Item<'_>>> = BTreeMap::new();
+        for item in items {
+            by_name.entry(item.name()).or_default().push(item);
+        }
+        let of_kind =
+            |group: &str, kind: &str| items.iter().filter(|item| item.is(group, kind)).copied().collect();
+        Self {
+            by_name,
+            namespaces: of_kind("", "Namespace"),
+            definitions: of_kind("apiextensions.k8s.io", "CustomResourceDefinition"),
+        }
+    }
+
+    fn named(&self, name: &str) -> &[&'i Item<'a>] {
+        self.by_name.get(name).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// When an object is synced: the phase of a hook, then the wave. `None` for what is no part of a sync.
@@ -53,6 +88,11 @@ fn named((phase, wave): (u8, i64)) -> String {
     }
 }
 
+/// Where an object's wave stands.
+fn annotation() -> String {
+    format!("/metadata/annotations/{}", escaped(WAVE))
+}
+
 /// A finding on `item` where it comes before `other`.
 fn before(item: &Item<'_>, other: &Item<'_>, what: &str) -> Option<Finding> {
     let (own, later) = (order(item)?, order(other)?);
@@ -62,16 +102,17 @@ fn before(item: &Item<'_>, other: &Item<'_>, what: &str) -> Option<Finding> {
     let message = format!("is in {}, but {what} {} of {}", named(own), other.place(), named(later));
     let hint =
         format!("set `{WAVE}` of {} to {} or higher, or move what it needs forward", item.label(), later.1);
-    let at = format!("/metadata/annotations/{}", crate::walk::escaped(WAVE));
-    Some(item.error(ID, &at, message, hint))
+    Some(item.error(ID, &annotation(), message, hint))
 }
 
-fn uses(item: &Item<'_>, items: &[&Item<'_>]) -> Vec<Finding> {
+fn uses(item: &Item<'_>, index: &Index<'_, '_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for reference in references::of(item) {
-        let mut meant =
-            items.iter().filter(|other| reference.means(other) && other.may_share_namespace(item));
-        let Some(other) = meant.next() else { continue };
+        let mut named = index.named(&reference.name).iter();
+        let Some(other) = named.find(|other| reference.means(other) && other.may_share_namespace(item))
+        else {
+            continue;
+        };
         let what = match item.kind() {
             "HorizontalPodAutoscaler" | "ScaledObject" => "can't become healthy without its target",
             _ => "can't become healthy without",
@@ -82,16 +123,12 @@ fn uses(item: &Item<'_>, items: &[&Item<'_>]) -> Vec<Finding> {
 }
 
 /// The namespace that it is in, and the definition of its kind.
-fn is_in(item: &Item<'_>, items: &[&Item<'_>], context: &Context<'_>) -> Vec<Finding> {
-    let namespace = items.iter().find(|other| {
-        other.is("", "Namespace")
-            && item.namespace.as_deref() == Some(other.name())
-            && !context.scopes.is_cluster_scoped(item)
+fn is_in(item: &Item<'_>, index: &Index<'_, '_>, context: &Context<'_>) -> Vec<Finding> {
+    let namespace = index.namespaces.iter().find(|other| {
+        item.namespace.as_deref() == Some(other.name()) && !context.scopes.is_cluster_scoped(item)
     });
-    let definition = items.iter().find(|other| {
-        other.is("apiextensions.k8s.io", "CustomResourceDefinition")
-            && other.text("/spec/group") == item.group()
-            && other.text("/spec/names/kind") == item.kind()
+    let definition = index.definitions.iter().find(|other| {
+        other.text("/spec/group") == item.group() && other.text("/spec/names/kind") == item.kind()
     });
     let namespace = namespace.and_then(|other| before(item, other, "can't be created without its"));
     let definition =
@@ -99,26 +136,31 @@ fn is_in(item: &Item<'_>, items: &[&Item<'_>], context: &Context<'_>) -> Vec<Fin
     namespace.into_iter().chain(definition).collect()
 }
 
-/// A volume that waits for its first pod, in a wave that the pod waits for.
-fn waits_for_first_consumer(item: &Item<'_>, items: &[&Item<'_>]) -> Option<Finding> {
-    let claim = item.is("", "PersistentVolumeClaim").then_some(item)?;
-    let class = claim.text("/spec/storageClassName");
-    let waits = items.iter().any(|other| {
-        other.kind() == "StorageClass"
-            && other.name() == class
-            && other.text("/volumeBindingMode") == "WaitForFirstConsumer"
-    });
+/// Volumes that wait for their first pod, in a wave that the pod waits for.
+fn wait_for_first_consumer(items: &[&Item<'_>]) -> Vec<Finding> {
+    let waits = |item: &&&Item<'_>| {
+        item.kind() == "StorageClass" && item.text("/volumeBindingMode") == "WaitForFirstConsumer"
+    };
+    let classes: BTreeSet<&str> = items.iter().filter(waits).map(|class| class.name()).collect();
+    let is_claim = |item: &&&Item<'_>| {
+        item.is("", "PersistentVolumeClaim") && classes.contains(item.text("/spec/storageClassName"))
+    };
+    items.iter().filter(is_claim).filter_map(|claim| waits_for_a_later_pod(claim, items)).collect()
+}
+
+fn waits_for_a_later_pod(claim: &Item<'_>, items: &[&Item<'_>]) -> Option<Finding> {
     let is_user = |other: &&&Item<'_>| references::of(other).iter().any(|reference| reference.means(claim));
-    let user = items.iter().filter(is_user).find(|other| order(other) > order(claim)).filter(|_| waits)?;
+    let user = items.iter().filter(is_user).find(|other| order(other) > order(claim))?;
     let message = format!(
-        "is in {}, but its StorageClass `{class}` binds only for the first pod, that of {} in {}, which is not begun \
-         before the volume is bound",
+        "is in {}, but its StorageClass `{}` binds only for the first pod, that of {} in {}, which is not begun before \
+         the volume is bound",
         named(order(claim)?),
+        claim.text("/spec/storageClassName"),
         user.place(),
         named(order(user)?)
     );
     let hint = "put the claim into the wave of the first pod that uses it".to_owned();
-    Some(claim.error(ID, &format!("/metadata/annotations/{}", crate::walk::escaped(WAVE)), message, hint))
+    Some(claim.error(ID, &annotation(), message, hint))
 }
 
 /// Applications in waves, while argocd-cm is known and does not say what their health is.
@@ -146,7 +188,7 @@ fn applications(context: &Context<'_>) -> Vec<Finding> {
                 order(item).map(named).unwrap_or_default()
             );
             let hint = "add `resource.customizations.health.argoproj.io_Application` to argocd-cm".to_owned();
-            item.warning(ID, &format!("/metadata/annotations/{}", crate::walk::escaped(WAVE)), message, hint)
+            item.warning(ID, &annotation(), message, hint)
         }));
     }
     findings

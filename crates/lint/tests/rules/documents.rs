@@ -34,6 +34,6 @@ fn the_same_platform_without_defects_gives_no_finding() {
         report.unchecked.iter().map(|unchecked| format!("{}: {}", unchecked.file, unchecked.why)).collect();
     assert_snapshot!(unchecked.join("\n"), @r"
 charts/monitoring: a Helm chart: what Application/monitoring makes of it is not known here
-charts/monitoring/templates/rule.yaml: a template of a Helm chart, which only Helm can read
+charts/monitoring/templates: templates of a Helm chart, which only Helm can read
 ");
 }
