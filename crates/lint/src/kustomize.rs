@@ -58,8 +58,19 @@ impl<'a> Build<'a> {
                 _ => self.leads_nowhere((source, document), (&pointer, entry)),
             }
         }
-        for (pointer, entry) in entries(spec, &["configurations", "crds", "generators", "transformers"]) {
-            self.foreign(folder, entry, &format!("kustomization: {pointer}"));
+        // They tell Kustomize where names stand, and change no object by themselves.
+        self.files.extend(
+            entries(spec, &["configurations", "crds"]).filter_map(|(_, entry)| path::join(folder, entry)),
+        );
+        for (pointer, entry) in entries(spec, &["generators", "transformers"]) {
+            let key = pointer.split('/').nth(1).unwrap_or_default();
+            self.files.extend(path::join(folder, entry));
+            self.not_followed(source, &format!("`{key}`, with {entry}"));
+        }
+        for key in ["helmCharts", "replacements"] {
+            if !list(spec, &format!("/{key}")).is_empty() {
+                self.not_followed(source, &format!("`{key}`"));
+            }
         }
         generate(source, document, &mut items);
         self.patch(repository, folder, spec, &mut items);
@@ -103,12 +114,9 @@ impl<'a> Build<'a> {
         self.missing.push((whole(source, document), entry.0.to_owned(), entry.1.to_owned()));
     }
 
-    fn foreign(&mut self, folder: &str, entry: &str, what: &str) {
-        if let Some(path) = path::join(folder, entry) {
-            let why = format!("{what} is only understood by Kustomize");
-            self.unchecked.push(Unchecked { file: path.clone(), why });
-            self.files.insert(path);
-        }
+    fn not_followed(&mut self, source: &Source, what: &str) {
+        let why = format!("what Kustomize makes of {what} is not known here");
+        self.unchecked.push(Unchecked { file: source.path.clone(), why });
     }
 
     fn patch(

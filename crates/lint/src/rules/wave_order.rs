@@ -100,8 +100,14 @@ fn before(item: &Item<'_>, other: &Item<'_>, what: &str) -> Option<Finding> {
         return None;
     }
     let message = format!("is in {}, but {what} {} of {}", named(own), other.place(), named(later));
-    let hint =
-        format!("set `{WAVE}` of {} to {} or higher, or move what it needs forward", item.label(), later.1);
+    let hint = match own.0 == later.0 {
+        true => format!(
+            "set `{WAVE}` of {} to {} or higher, or move what it needs forward",
+            item.label(),
+            later.1
+        ),
+        false => format!("make {} a hook of the same phase, in an earlier wave", other.label()),
+    };
     Some(item.error(ID, &annotation(), message, hint))
 }
 

@@ -72,6 +72,22 @@ fn entries_of_kustomizations_lead_somewhere() {
 }
 
 #[test]
+fn what_only_kustomize_knows_is_named() {
+    let unchecked = |text: &str| {
+        let all = [
+            ("a/kustomization.yaml", text),
+            ("a/t.yaml", "apiVersion: x/v1\nkind: T\nmetadata: {name: t}\n"),
+        ];
+        let report = lint(&all);
+        assert_eq!(report.findings, []);
+        report.unchecked.into_iter().map(|unchecked| unchecked.why).collect::<Vec<_>>().join("; ")
+    };
+    assert!(unchecked("transformers: [t.yaml]\n").contains("`transformers`, with t.yaml"));
+    assert!(unchecked("helmCharts: [{name: x}]\n").contains("`helmCharts`"));
+    assert_eq!(unchecked("configurations: [t.yaml]\n"), "");
+}
+
+#[test]
 fn a_circle_of_kustomizations_ends() {
     let all =
         [("a/kustomization.yaml", "resources: [../b]\n"), ("b/kustomization.yaml", "resources: [../a]\n")];
