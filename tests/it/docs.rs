@@ -7,12 +7,13 @@ use support::Sandbox;
 
 use crate::PROGRAM;
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/access.md",
     "docs/git.md",
+    "docs/lint.md",
     "docs/ml.md",
     "docs/output.md",
     "docs/webhooks.md",
@@ -66,12 +67,14 @@ fn every_command_of_the_readme_runs_in_its_order() {
 }
 
 #[test]
-fn every_command_of_the_page_on_git_runs() {
-    let sandbox = Sandbox::new(PROGRAM);
-    let commands = code(&read("docs/git.md"), "sh");
-    assert!(!commands.is_empty());
-    for command in &commands {
-        sandbox.run(&ours(command).expect("a command of ours")).exits(0);
+fn every_command_of_the_pages_on_git_and_lint_runs() {
+    for page in ["docs/git.md", "docs/lint.md"] {
+        let sandbox = Sandbox::new(PROGRAM);
+        let commands = code(&read(page), "sh");
+        assert!(!commands.is_empty());
+        for command in &commands {
+            sandbox.run(&ours(command).expect("a command of ours")).exits(0);
+        }
     }
 }
 

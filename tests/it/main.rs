@@ -14,6 +14,7 @@ mod gitea;
 mod health_checks;
 mod helm;
 mod killed;
+mod lint;
 mod manifests;
 mod notifications;
 mod port_forward;

@@ -29,7 +29,7 @@ pub(crate) struct Args {
 
 const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do, 2 bad usage or config, 3 a precondition is missing, \
 4 the cluster or a server refused, 5 timed out, 130 interrupted, 1 a bug; \
-`plan --exit-code` gives 10 where there are changes.";
+10 there is something to do: changes with `plan --exit-code`, findings of `lint`.";
 
 /// Flags of every command.
 #[derive(Clone, Debug, ClapArgs)]
@@ -69,6 +69,8 @@ enum Task {
     Stages,
     /// Write the objects as files, one each, without secrets
     Render(Render),
+    /// Find defects in the files of a GitOps repository, and in what the configuration renders to; needs no cluster
+    Lint(Lint),
     /// Show how the cluster compares with the configuration
     Status,
     /// Take away what setup made, and nothing else; the cluster and the Git repository stay
@@ -191,6 +193,34 @@ pub(crate) struct Render {
     /// Folder for the files; files that an earlier render wrote there are replaced
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+}
+
+/// What to look at, and how to tell.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Lint {
+    /// Root of the repository, or a rendered folder
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// What to print [default: as `--output` says]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<LintFormat>,
+    /// Warnings, too, give exit code 10
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Say of a rule what comes of the defect and what to do, or of all
+    #[arg(long, value_name = "RULE", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) explain: Option<String>,
+}
+
+/// How findings are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintFormat {
+    /// For people.
+    Human,
+    /// One JSON event a line (docs/output.md).
+    Json,
+    /// One log in SARIF 2.1.0, for code hosts and editors.
+    Sarif,
 }
 
 /// Where to write.
@@ -357,6 +387,7 @@ impl Args {
             Task::Stage(args) => tasks::stage::run(&global, args),
             Task::Stages => tasks::stages::run(),
             Task::Render(args) => tasks::render::run(&global, &args),
+            Task::Lint(args) => tasks::lint::run(&global, &args),
             Task::Status => tasks::status::run(&global),
             Task::Teardown(args) => tasks::teardown::run(&global, args),
             Task::Init(args) => tasks::init::run(&args),

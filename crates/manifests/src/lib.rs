@@ -17,6 +17,7 @@ pub mod notifications;
 pub mod object;
 pub mod repository;
 pub mod seldon;
+pub mod source;
 pub mod trust;
 pub mod webhooks;
 pub mod yaml;

@@ -67,7 +67,7 @@ fn push_objects(mut value: Value, objects: &mut Vec<Object>) -> Result<(), NotAn
 }
 
 /// `1.0` is 1 to Kubernetes, whose YAML goes through JSON.
-fn integral_floats_to_integers(value: &mut Value) {
+pub(crate) fn integral_floats_to_integers(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => {
             if let Some(float) = number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9e15) {
@@ -80,7 +80,7 @@ fn integral_floats_to_integers(value: &mut Value) {
     }
 }
 
-fn read_options() -> serde_yaml::Options {
+pub(crate) fn read_options() -> serde_yaml::Options {
     serde_yaml::options! {
         legacy_octal_numbers: true,
         with_snippet: false,

@@ -78,6 +78,20 @@ pub(super) fn failed(failure: &Failure) {
     }));
 }
 
+pub(super) fn finding(finding: &lint::Finding) {
+    print(&json!({ "event": "finding", "finding": finding }));
+}
+
+pub(super) fn not_checked(file: &str, why: &str) {
+    print(&json!({ "event": "not-checked", "file": file, "why": why }));
+}
+
+pub(super) fn linted(root: &str, files: usize, objects: usize, errors: usize, warnings: usize) {
+    print(&json!({
+        "event": "linted", "root": root, "files": files, "objects": objects, "errors": errors, "warnings": warnings,
+    }));
+}
+
 fn print(event: &Value) {
     let _closed = writeln!(std::io::stdout(), "{event}");
 }

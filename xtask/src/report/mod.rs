@@ -1,5 +1,6 @@
 //! What the user sees: lines for people, groups in GitHub Actions, or one JSON event a line.
 
+pub(crate) mod findings;
 mod human;
 mod json;
 mod table;

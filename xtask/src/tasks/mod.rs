@@ -5,6 +5,7 @@ pub(crate) mod cluster;
 pub(crate) mod clusters;
 pub(crate) mod credentials;
 pub(crate) mod init;
+pub(crate) mod lint;
 pub(crate) mod plan;
 pub(crate) mod render;
 pub(crate) mod repository;

@@ -9,7 +9,7 @@ mod credentials;
 mod environments;
 mod error;
 mod load;
-mod node;
+pub(crate) mod node;
 mod notifications;
 mod origin;
 mod overlay;

@@ -14,14 +14,14 @@ const LARGEST_TEXT: usize = 1 << 20;
 
 /// A value and where it comes from.
 #[derive(Clone)]
-pub(super) struct Node {
-    pub(super) origin: Origin,
-    pub(super) data: Data,
+pub(crate) struct Node {
+    pub(crate) origin: Origin,
+    pub(crate) data: Data,
 }
 
 /// What a value is.
 #[derive(Clone)]
-pub(super) enum Data {
+pub(crate) enum Data {
     Null,
     Bool(bool),
     Number(Number),
@@ -33,29 +33,29 @@ pub(super) enum Data {
 
 /// One key of a mapping, and its value.
 #[derive(Clone)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) origin: Origin,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) origin: Origin,
+    pub(crate) value: Node,
 }
 
 /// Why a text is no YAML, and at which line and column.
-pub(super) struct SyntaxError {
-    pub(super) origin: Origin,
-    pub(super) message: String,
+pub(crate) struct SyntaxError {
+    pub(crate) origin: Origin,
+    pub(crate) message: String,
 }
 
 impl Node {
-    pub(super) fn empty_map(origin: Origin) -> Self {
+    pub(crate) fn empty_map(origin: Origin) -> Self {
         Self { origin, data: Data::Map(Vec::new()) }
     }
 
-    pub(super) fn text(text: &str, origin: Origin) -> Self {
+    pub(crate) fn text(text: &str, origin: Origin) -> Self {
         Self { origin, data: Data::Text(text.to_owned()) }
     }
 
     /// Reads one document, within bounds that no honest configuration comes near to.
-    pub(super) fn parse(text: &str) -> Result<Self, SyntaxError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, SyntaxError> {
         if text.len() > LARGEST_TEXT {
             let message = format!("larger than {} KiB, which no configuration is", LARGEST_TEXT >> 10);
             return Err(SyntaxError { origin: Origin::WHOLE_FILE, message });
@@ -71,7 +71,7 @@ impl Node {
     }
 
     /// The same tree with all of it from one origin.
-    pub(super) fn from(mut self, origin: &Origin) -> Self {
+    pub(crate) fn from(mut self, origin: &Origin) -> Self {
         self.set_origin(origin);
         self
     }
@@ -89,7 +89,7 @@ impl Node {
     }
 
     /// The value of a key, or the item at an index.
-    pub(super) fn child(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn child(&self, key: &str) -> Option<&Node> {
         match &self.data {
             Data::Map(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value),
             Data::List(items) => items.get(key.parse::<usize>().ok()?),
@@ -97,7 +97,7 @@ impl Node {
         }
     }
 
-    pub(super) fn as_text(&self) -> Option<&str> {
+    pub(crate) fn as_text(&self) -> Option<&str> {
         match &self.data {
             Data::Text(text) => Some(text),
             _ => None,
@@ -126,14 +126,14 @@ fn options() -> serde_yaml::Options {
     }
 }
 
-fn at(location: Location) -> Origin {
+pub(crate) fn at(location: Location) -> Origin {
     let clamp = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Origin::File { line: clamp(location.line()), column: clamp(location.column()) }
 }
 
 /// The parser's message without its place, which is said in front of it, and without anything from the text:
 /// a password that begins with `!` or `*` is no valid YAML and must not be repeated.
-fn describe(error: &serde_yaml::Error) -> String {
+pub(crate) fn describe(error: &serde_yaml::Error) -> String {
     use serde_yaml::Error as E;
     let message = match error {
         E::UnsupportedTag { .. } => "a text that begins with `!` must be in quotes".into(),
@@ -222,6 +222,9 @@ impl<'de> Visitor<'de> for DataVisitor {
     }
 }
 
+/// What stands for a key that is a list or a mapping.
+pub(crate) const NO_KEY: &str = "…";
+
 /// Keys that are no texts become one, so that they are reported as unknown with their place.
 fn key_text(data: Data) -> String {
     match data {
@@ -229,6 +232,6 @@ fn key_text(data: Data) -> String {
         Data::Bool(value) => value.to_string(),
         Data::Number(number) => number.to_string(),
         Data::Null => "null".into(),
-        Data::List(_) | Data::Map(_) => "…".into(),
+        Data::List(_) | Data::Map(_) => NO_KEY.into(),
     }
 }

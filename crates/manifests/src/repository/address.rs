@@ -7,7 +7,7 @@ const READABLE: usize = 40;
 
 /// Name of the Secret for an address: readable, and never the same for two repositories.
 pub fn secret_name(kind: &str, address: &str) -> String {
-    let normal = normalised(address);
+    let normal = normalised_address(address);
     let (_, place) = normal.split_once("://").unwrap_or(("", &normal));
     let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
     let words: Vec<&str> =
@@ -23,10 +23,11 @@ pub fn secret_name(kind: &str, address: &str) -> String {
 /// Whether Argo CD takes two addresses for one: whatever their case, with `.git` at the end or without, and with
 /// `ssh://` or in the form `git@host:path`.
 pub fn same_address(one: &str, other: &str) -> bool {
-    normalised(one) == normalised(other)
+    normalised_address(one) == normalised_address(other)
 }
 
-fn normalised(address: &str) -> String {
+/// An address in the form in which Argo CD compares it.
+pub fn normalised_address(address: &str) -> String {
     let address = address.trim().to_lowercase();
     let address = match address.split_once('@') {
         // `git@host:path`; a colon or a slash before would be a protocol's.

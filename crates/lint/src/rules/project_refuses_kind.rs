@@ -1,0 +1,120 @@
+use std::collections::BTreeSet;
+
+use crate::application::{self, Application};
+use crate::finding::Finding;
+use crate::item::{Item, text};
+use crate::units::Unit;
+use crate::{Context, Rule, project};
+
+const ID: &str = "project-refuses-kind";
+
+pub(super) const RULE: Rule = Rule {
+    id: ID,
+    summary: "a project refuses what its Application brings: a kind, a namespace, a repository or a cluster",
+    help: "The sync fails with \"… is not permitted in project\", and nothing of the Application is deployed. Allow it in \
+           the AppProject, by name.",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let projects = project::all(context);
+    let mut findings = Vec::new();
+    for unit in &context.units.units {
+        let Some(application) = &unit.application else { continue };
+        let Some(project) = projects.iter().find(|project| project.name() == application.project()) else {
+            continue;
+        };
+        findings.extend(of_spec(project, application));
+        findings.extend(of_kinds(context, project, application, unit));
+        findings.extend(of_namespaces(context, project, application, unit));
+    }
+    findings
+}
+
+/// Repository and destination of the Application itself.
+fn of_spec(project: &Item<'_>, application: &Application<'_>) -> Vec<Finding> {
+    let Some(spec) = application::spec_pointer(&application.item) else { return Vec::new() };
+    let mut findings = Vec::new();
+    for (at, source) in application::sources(&application.spec) {
+        let url = text(source, "/repoURL");
+        if url.is_empty() || project::allows_source(project, url) {
+            continue;
+        }
+        let shown = project::shown(url);
+        let message = format!("{} does not allow the repository {shown}", project.place());
+        let hint = format!("add it to `sourceRepos` of AppProject {}", project.name());
+        findings.push(application.item.error(ID, &format!("{spec}{at}/repoURL"), message, hint));
+    }
+    let (server, name, namespace) = application.destination();
+    let is_unknown = namespace.is_empty() || (server.is_empty() && name.is_empty());
+    if !is_unknown && !project::allows_namespace(project, application, namespace) {
+        let cluster = if name.is_empty() { &server } else { &name };
+        let message =
+            format!("{} does not allow namespace `{namespace}` of cluster {cluster}", project.place());
+        let hint = format!("add it to `destinations` of AppProject {}", project.name());
+        findings.push(application.item.error(ID, &format!("{spec}/destination"), message, hint));
+    }
+    findings
+}
+
+/// One finding for each kind: more objects of it say nothing new.
+fn of_kinds(
+    context: &Context<'_>,
+    project: &Item<'_>,
+    application: &Application<'_>,
+    unit: &Unit<'_>,
+) -> Vec<Finding> {
+    let mut told = BTreeSet::new();
+    let mut findings = Vec::new();
+    for item in &unit.items {
+        let is_cluster_scoped = context.scopes.is_cluster_scoped(item);
+        let Some(list) = project::refused_by(project, item, is_cluster_scoped) else { continue };
+        if !told.insert((item.group(), item.kind())) {
+            continue;
+        }
+        let kind = project::group_kind(item.group(), item.kind());
+        let kinds = project::kinds(project, list);
+        let scope = if is_cluster_scoped { "cluster-wide" } else { "namespaced" };
+        let (why, hint) = if list.ends_with("Blacklist") {
+            (format!("denies {kinds}"), format!("take it out of `{list}`"))
+        } else {
+            let entry = format!("{{group: '{}', kind: {}}}", item.group(), item.kind());
+            (format!("allows only these {scope} kinds: {kinds}"), format!("add `{entry}` to `{list}`"))
+        };
+        let message = format!("{} brings {kind}, but {} {why}", application.label(), project.place());
+        let hint = format!("{hint} of AppProject {}", project.name());
+        findings.push(item.error(ID, "/kind", message, hint));
+    }
+    findings
+}
+
+/// Objects that name a namespace of their own; one finding for each namespace.
+fn of_namespaces(
+    context: &Context<'_>,
+    project: &Item<'_>,
+    application: &Application<'_>,
+    unit: &Unit<'_>,
+) -> Vec<Finding> {
+    let (server, name, own) = application.destination();
+    if server.is_empty() && name.is_empty() {
+        return Vec::new();
+    }
+    let elsewhere =
+        unit.items.iter().filter(|item| !context.scopes.is_cluster_scoped(item)).filter_map(|item| {
+            let namespace = item.namespace.as_deref().filter(|namespace| *namespace != own)?;
+            if project::allows_namespace(project, application, namespace) {
+                return None;
+            }
+            let message = format!(
+                "{} brings an object into namespace `{namespace}`, which {} does not allow",
+                application.label(),
+                project.place()
+            );
+            let hint = format!(
+                "add it to `destinations` of AppProject {}, or correct the namespace",
+                project.name()
+            );
+            Some(item.error(ID, "/metadata/namespace", message, hint))
+        });
+    elsewhere.collect()
+}

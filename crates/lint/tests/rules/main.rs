@@ -1,0 +1,13 @@
+//! What the rules find, and what they let pass.
+
+mod documents;
+mod garbage;
+mod layout;
+mod notifications;
+mod placeholders;
+mod projects;
+mod secrets;
+mod support;
+mod table;
+mod waves;
+mod workloads;
