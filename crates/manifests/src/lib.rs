@@ -3,6 +3,7 @@
 //! Everything here is pure: no clock, no network, no files, no environment. This is the only crate that
 //! reads or writes YAML text.
 
+pub mod applications;
 pub mod argocd;
 pub mod clone_check;
 pub mod config;
@@ -10,6 +11,7 @@ pub mod environment;
 pub mod expose;
 pub mod files;
 pub mod fill;
+pub mod kinds;
 pub mod known_hosts;
 pub mod object;
 pub mod repository;

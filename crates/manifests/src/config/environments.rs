@@ -123,15 +123,8 @@ fn one(index: usize, environment: &Environment) -> Vec<Clash> {
             "`restricted: false` lets everyone in, whatever `roles` says; remove one of the two",
         ));
     }
-    let policy = &environment.sync_policy;
-    for (key, is_on) in [("prune", policy.prune), ("selfHeal", policy.self_heal)] {
-        if is_on && !policy.automated {
-            clashes.push(Clash::new(
-                &[&format!("{place}.syncPolicy.{key}"), &format!("{place}.syncPolicy.automated")],
-                format!("`{key}` has no effect with `automated: false`; remove one of the two"),
-            ));
-        }
-    }
+    clashes
+        .extend(super::applications::sync_policy(&format!("{place}.syncPolicy"), &environment.sync_policy));
     clashes
 }
 

@@ -3,6 +3,8 @@
 //! Values come from flags, environment variables, the file and defaults, in this order of precedence. Every
 //! mistake is reported at once, with the place that it was made at.
 
+mod application_sets;
+mod applications;
 mod check;
 mod combinations;
 mod credentials;

@@ -4,6 +4,7 @@
 //! was revoked is not made again.
 
 use manifests::argocd::names::{self, ARGOPROJ};
+use manifests::argocd::project;
 use manifests::config::{Environment, Variant};
 use manifests::environment::{self, PROJECT_ROLE};
 use manifests::fill::{FilledSecret, ProjectToken};
@@ -138,6 +139,6 @@ fn apply_project(inputs: &Inputs, live: &Object, token: &ProjectToken) -> Apply 
     // A configuration that names no such project is refused.
     let desired =
         desired.unwrap_or_else(|| Object::new(&live.reference()).with("spec", serde_json::json!({})));
-    let merged = environment::with_token(environment::merge_project(desired, live), token);
+    let merged = environment::with_token(project::merge(desired, live), token);
     Apply::new(merged).forced().if_unchanged(Some(live))
 }

@@ -69,7 +69,7 @@ fn default_project() -> String {
     "seldon".into()
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -102,11 +102,13 @@ pub struct SyncPolicy {
     pub prune: bool,
     /// Changes made in the cluster by hand are taken back.
     pub self_heal: bool,
+    /// Also where that leaves nothing: by default, a repository without any object deletes nothing.
+    pub allow_empty: bool,
 }
 
 impl Default for SyncPolicy {
     fn default() -> Self {
-        Self { automated: true, prune: false, self_heal: false }
+        Self { automated: true, prune: false, self_heal: false, allow_empty: false }
     }
 }
 
