@@ -71,19 +71,30 @@ pub(crate) fn full_url(url: &str) -> String {
 /// for any other object of the sync, and only as long as they are missing, so that without an entry it is the next
 /// cluster that fails. Where the release can say so, these namespaces are allowed and no others.
 fn new_namespaces(project: &Project, config: &Config) -> Vec<ClusterKind> {
-    let namespace = GroupKind { group: String::new(), kind: "Namespace".into() };
-    if project.uses.contains(&KindSet::Namespaces) || project.cluster_resources.contains(&namespace) {
+    let kind = GroupKind { group: String::new(), kind: "Namespace".into() };
+    if project.uses.contains(&KindSet::Namespaces) || project.cluster_resources.contains(&kind) {
         return Vec::new();
     }
-    let from_sets = config.application_sets.iter().map(|set| set.template.application());
-    let creating = config.applications.iter().cloned().chain(from_sets).filter(|application| {
+    let sets = config.application_sets.iter().map(|set| set.template.application());
+    let creating = config.applications.iter().cloned().chain(sets).filter(|application| {
         application.project == project.name && application.sync_options.contains(&SyncOption::CreateNamespace)
     });
-    let named = config.argocd.version.has_names_in_whitelists();
-    let names = creating
-        .map(|application| named.then(|| template::with_wildcards(&application.destination.namespace)));
-    let names: BTreeSet<Option<String>> = names.collect();
-    names.into_iter().map(|name| ClusterKind { kind: namespace.clone(), name }).collect()
+    let names: BTreeSet<String> =
+        creating.flat_map(|application| namespaces(&application, project)).collect();
+    match config.argocd.version.has_names_in_whitelists() {
+        true => names.into_iter().map(|name| ClusterKind { kind: kind.clone(), name: Some(name) }).collect(),
+        false => names.into_iter().take(1).map(|_| kind.clone().into()).collect(),
+    }
+}
+
+/// The Application's namespace; where a set fills it in, all that the project lets it go to.
+fn namespaces(application: &Application, project: &Project) -> Vec<String> {
+    match &application.destination.namespace {
+        namespace if namespace.contains("{{") => {
+            project.destinations.iter().map(|destination| destination.namespace.clone()).collect()
+        }
+        namespace => vec![namespace.clone()],
+    }
 }
 
 /// The Application as Argo CD has it, without the label that makes it ours.

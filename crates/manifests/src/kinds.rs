@@ -54,7 +54,7 @@ fn namespaced(set: KindSet) -> &'static [Group] {
         KindSet::Istio => &[
             (
                 "networking.istio.io",
-                &["DestinationRule", "EnvoyFilter", "Gateway", "ServiceEntry", "Sidecar", "VirtualService"],
+                &["DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "VirtualService"],
             ),
             ("security.istio.io", &["AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"]),
             ("telemetry.istio.io", &["Telemetry"]),

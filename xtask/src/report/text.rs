@@ -66,6 +66,34 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// Rows under headings, of at most 80 columns: where they don't fit, each has lines of its own.
+pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
+    const GAP: usize = 2;
+    let length = |text: &str| text.chars().count();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| length(&row[column]));
+        cells.chain([length(headings[column])]).max().unwrap_or_default()
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    if rows.is_empty() {
+        return String::new();
+    }
+    if widths.iter().sum::<usize>() + GAP * N.saturating_sub(1) > WIDTH {
+        let lines = |row: &[String; N]| -> Vec<String> {
+            let cells = headings.iter().zip(row).skip(1).filter(|(_, cell)| !cell.is_empty());
+            let cells = cells.map(|(heading, cell)| format!("  {} {cell}", heading.to_lowercase()));
+            [row[0].clone()].into_iter().chain(cells).collect()
+        };
+        return rows.iter().flat_map(lines).map(|line| line + "\n").collect();
+    }
+    let line = |cells: [&str; N]| {
+        let cells = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned() + "\n"
+    };
+    let rows = rows.iter().map(|row| line(std::array::from_fn(|column| row[column].as_str())));
+    [line(headings)].into_iter().chain(rows).collect()
+}
+
 /// A plan, a line or a few for each action.
 pub(super) fn plan(plan: &Plan) -> Vec<String> {
     plan.actions.iter().flat_map(action).collect()
@@ -108,6 +136,15 @@ fn action(action: &Action) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_fits_or_is_no_table() {
+        let rows = [["a".to_owned(), "bb".to_owned()], ["long".to_owned(), String::new()]];
+        assert_eq!(table(["NAME", "X"], &rows), "NAME  X\na     bb\nlong\n");
+        let long = [["a".to_owned(), "b".repeat(79)]];
+        assert_eq!(table(["NAME", "X"], &long), format!("a\n  x {}\n", "b".repeat(79)));
+        assert_eq!(table(["NAME", "X"], &[]), "");
+    }
 
     #[test]
     fn errors_fit_and_commands_stay_whole() {

@@ -17,10 +17,9 @@ use crate::config::{
 use crate::object::Object;
 
 /// What generators find outside of the configuration.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    /// All folders of a repository but the hidden ones, by its address.
-    pub folders: BTreeMap<String, Vec<String>>,
+pub struct Known<'a> {
+    /// All folders of a repository (its address) at a revision but the hidden ones; or why they are not known.
+    pub folders: &'a dyn Fn(&str, &str) -> Result<Vec<String>, String>,
     /// Clusters that Argo CD has a Secret for. The one that it runs in comes by itself.
     pub clusters: Vec<Cluster>,
 }
@@ -39,8 +38,8 @@ pub struct Cluster {
 /// Why it can't be told which Applications a set gives, or why Argo CD would make none of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PreviewError {
-    /// Nobody said which folders there are.
-    #[error("the folders of {0} are not known")]
+    /// Which folders there are is not known, and why.
+    #[error("{0}")]
     Folders(String),
     /// A pattern that Go doesn't take.
     #[error("`{0}` is no pattern for folders")]
@@ -67,7 +66,7 @@ type Values = Map<String, Value>;
 pub fn applications(
     set: &ApplicationSet,
     config: &Config,
-    known: &Known,
+    known: &Known<'_>,
 ) -> Result<Vec<Object>, PreviewError> {
     let object = set::object(set, config);
     let template = object.get("/spec/template").cloned().unwrap_or_default();
@@ -136,7 +135,7 @@ fn fill(value: &Value, values: &Value, place: &str) -> Result<Value, PreviewErro
 /// What generators draw from.
 struct Source<'a> {
     config: &'a Config,
-    known: &'a Known,
+    known: &'a Known<'a>,
 }
 
 impl Source<'_> {
@@ -150,8 +149,8 @@ impl Source<'_> {
     }
 
     fn folders(&self, directories: &GitDirectories) -> Result<Vec<Values>, PreviewError> {
-        let url = directories.repo_url.as_deref().map_or_else(|| self.config.git.repo_url(), super::full_url);
-        let folders = self.known.folders.get(&url).ok_or(PreviewError::Folders(url))?;
+        let spec = set::git_spec(directories, &self.config.git);
+        let folders = (self.known.folders)(&spec.repo_url, &spec.revision).map_err(PreviewError::Folders)?;
         let mut patterns = Vec::new();
         for directory in &directories.directories {
             let pattern = pattern(&directory.path);

@@ -40,10 +40,10 @@ enum OneGenerator {
 }
 
 #[derive(Serialize)]
-struct GitSpec {
+pub(super) struct GitSpec {
     #[serde(rename = "repoURL")]
-    repo_url: String,
-    revision: String,
+    pub(super) repo_url: String,
+    pub(super) revision: String,
     directories: Vec<GitDirectory>,
 }
 
@@ -103,7 +103,7 @@ fn one(generator: &Generator, git: &Git) -> OneGenerator {
     }
 }
 
-fn git_spec(directories: &GitDirectories, git: &Git) -> GitSpec {
+pub(super) fn git_spec(directories: &GitDirectories, git: &Git) -> GitSpec {
     let own_branch = git.branch.clone().filter(|_| directories.repo_url.is_none());
     GitSpec {
         repo_url: directories.repo_url.as_deref().map_or_else(|| git.repo_url(), full_url),

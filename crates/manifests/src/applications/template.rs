@@ -203,9 +203,3 @@ fn is_identifier(text: &str) -> bool {
     text.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
-
-/// A text as a pattern: `*` for each template in it.
-pub(crate) fn with_wildcards(text: &str) -> String {
-    let Ok(Template(parts)) = Template::parse(text) else { return text.to_owned() };
-    parts.iter().map(|part| if let Part::Text(text) = part { text } else { "*" }).collect()
-}
