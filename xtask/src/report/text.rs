@@ -79,12 +79,13 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
         return String::new();
     }
     if widths.iter().sum::<usize>() + GAP * N.saturating_sub(1) > WIDTH {
-        let lines = |row: &[String; N]| -> Vec<String> {
-            let cells = headings.iter().zip(row).skip(1).filter(|(_, cell)| !cell.is_empty());
-            let cells = cells.map(|(heading, cell)| format!("  {} {cell}", heading.to_lowercase()));
-            [row[0].clone()].into_iter().chain(cells).collect()
+        let rows = rows.iter().map(|row| std::array::from_fn(|column| row[column].as_str()));
+        let lines = |row: [&str; N]| -> Vec<String> {
+            let rest: Vec<&str> = row[1..].iter().filter(|cell| !cell.is_empty()).copied().collect();
+            let rest = wrap(&rest.join(", "), "  ", "    ");
+            [row[0].to_owned()].into_iter().chain(rest).collect()
         };
-        return rows.iter().flat_map(lines).map(|line| line + "\n").collect();
+        return [headings].into_iter().chain(rows).flat_map(lines).map(|line| line + "\n").collect();
     }
     let line = |cells: [&str; N]| {
         let cells = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
@@ -141,8 +142,9 @@ mod tests {
     fn a_table_fits_or_is_no_table() {
         let rows = [["a".to_owned(), "bb".to_owned()], ["long".to_owned(), String::new()]];
         assert_eq!(table(["NAME", "X"], &rows), "NAME  X\na     bb\nlong\n");
-        let long = [["a".to_owned(), "b".repeat(79)]];
-        assert_eq!(table(["NAME", "X"], &long), format!("a\n  x {}\n", "b".repeat(79)));
+        let long = [["a".to_owned(), "b".repeat(70), "c".repeat(9)]];
+        let told = format!("NAME\n  X, Y\na\n  {},\n    {}\n", "b".repeat(70), "c".repeat(9));
+        assert_eq!(table(["NAME", "X", "Y"], &long), told);
         assert_eq!(table(["NAME", "X"], &[]), "");
     }
 

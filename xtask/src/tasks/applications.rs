@@ -131,9 +131,10 @@ fn told(count: usize) -> String {
 
 /// As a comment between objects.
 fn tell(session: &Session, args: &Preview, text: &str) {
-    match args.yaml && !session.report.is_json() {
-        true => session.report.wrapped("# ", text, "#   "),
-        false => session.report.paragraph(text),
+    let comment = if args.yaml && !session.report.is_json() { "# " } else { "" };
+    for (number, line) in text.lines().enumerate() {
+        let first = if number == 0 { comment.to_owned() } else { format!("{comment}  ") };
+        session.report.wrapped(&first, line.trim_start(), &format!("{comment}  "));
     }
 }
 
@@ -188,8 +189,7 @@ fn folders(checkouts: &BTreeMap<String, PathBuf>, url: &str, revision: &str) -> 
         (None, Some(path)) => repository::all_folders(&path, revision).map_err(|error| error.to_string())?,
         (None, None) => {
             return Err(format!(
-                "the folders of {url} are not known; name a checkout of it: \
-                 cargo xtask applications preview --folder {url}=DIR"
+                "the folders of {url} are not known\n  name a checkout of it: --folder {url}=DIR"
             ));
         }
     };

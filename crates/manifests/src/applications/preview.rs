@@ -12,9 +12,10 @@ use super::template::{Template, TemplateError};
 use crate::argocd::application::FINALIZER;
 use crate::argocd::names::{ARGOPROJ, IN_CLUSTER};
 use crate::config::{
-    ApplicationSet, Clusters, Config, DNS_NAME, Generator, GitDirectories, Matrix, Operator,
+    self, ApplicationSet, ApplicationTemplate, Clusters, Config, DNS_NAME, Generator, GitDirectories, Matrix,
+    Operator,
 };
-use crate::object::Object;
+use crate::object::{self, Object};
 
 /// What generators find outside of the configuration.
 pub struct Known<'a> {
@@ -55,6 +56,9 @@ pub enum PreviewError {
     /// Filled in, it is no name.
     #[error("`{0}` can't be the name of an Application")]
     Name(String),
+    /// Its project would refuse it.
+    #[error("{0}")]
+    Refused(String),
     /// Two of one name: Argo CD then makes none of the set.
     #[error("two Applications are called `{0}`; Argo CD then makes none of the set")]
     Twice(String),
@@ -68,14 +72,20 @@ pub fn applications(
     config: &Config,
     known: &Known<'_>,
 ) -> Result<Vec<Object>, PreviewError> {
-    let object = set::object(set, config);
-    let template = object.get("/spec/template").cloned().unwrap_or_default();
+    let template = set::object(set, config);
+    let template = template.get("/spec/template").cloned().unwrap_or_default();
     let source = Source { config, known };
     let mut names = BTreeSet::new();
     let mut applications = Vec::new();
     for generator in &set.generators {
         for values in source.values(generator)? {
-            let application = application(set, config, &template, &values.into())?;
+            let values = values.into();
+            let application = application(set, config, &template, &values)?;
+            let typed = fill(&object::to_json(&set.template), &values, "template")?;
+            let typed: ApplicationTemplate = serde_json::from_value(typed).expect("only texts have changed");
+            if let Some(why) = config::refusals(config, &typed.application()).into_iter().next() {
+                return Err(PreviewError::Refused(why));
+            }
             if !names.insert(application.name().to_owned()) {
                 return Err(PreviewError::Twice(application.name().to_owned()));
             }
@@ -193,7 +203,7 @@ impl Source<'_> {
         let [first, second] = matrix.generators.as_slice() else {
             return Ok(Vec::new());
         };
-        let plain = serde_json::to_value(second).expect("plain structs with text keys have a JSON form");
+        let plain = object::to_json(second);
         let mut all = Vec::new();
         for outer in self.values(first)? {
             let filled = fill(&plain, &outer.clone().into(), "generators[1]")?;

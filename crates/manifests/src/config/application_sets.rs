@@ -6,6 +6,7 @@ use super::applications::is_namespace;
 use super::combinations::Clash;
 use super::types::{ApplicationSet, Config, DNS_LABEL, Generator};
 use super::{path, words};
+use crate::applications::preview::{self, Known, PreviewError};
 use crate::applications::template::{Template, TemplateError};
 use crate::applications::{Gives, gives};
 use crate::object::to_json;
@@ -15,13 +16,35 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
     let mut clashes: Vec<_> = too_old(config).into_iter().collect();
     for (index, set) in config.application_sets.iter().enumerate() {
         let place = format!("applicationSets[{index}]");
+        let before = clashes.len();
         for (number, generator) in set.generators.iter().enumerate() {
             let place = format!("{place}.generators[{number}]");
             clashes.extend(one_generator(config, &place, generator, &Filled::Nothing));
         }
         clashes.extend(template(config, &place, set));
+        if clashes.len() == before && set.generators.iter().all(is_known) {
+            clashes.extend(of_lists(config, &place, set));
+        }
     }
     clashes
+}
+
+/// All that it gives is written in the configuration.
+fn is_known(generator: &Generator) -> bool {
+    match generator {
+        Generator::List(_) => true,
+        Generator::Matrix(matrix) => matrix.generators.iter().all(is_known),
+        Generator::GitDirectories(_) | Generator::Clusters(_) => false,
+    }
+}
+
+/// What is wrong with the Applications that come of a set whose generators ask nobody.
+fn of_lists(config: &Config, place: &str, set: &ApplicationSet) -> Option<Clash> {
+    let known = Known { folders: &|_, _| Ok(Vec::new()), clusters: Vec::new() };
+    match preview::applications(set, config, &known) {
+        Ok(_) | Err(PreviewError::Template { error: TemplateError::Unsupported(_), .. }) => None,
+        Err(error) => Some(Clash::new(&[&format!("{place}.template.name")], format!("{place}: {error}"))),
+    }
 }
 
 fn too_old(config: &Config) -> Option<Clash> {

@@ -223,6 +223,11 @@ fn allowed(config: &Config) -> Vec<Allowed> {
     allowed
 }
 
+/// Why its project would refuse an Application; empty where it would not.
+pub(crate) fn refusals(config: &Config, application: &Application) -> Vec<String> {
+    project(config, &application.name, application).into_iter().map(|clash| clash.message).collect()
+}
+
 fn project(config: &Config, place: &str, application: &Application) -> Vec<Clash> {
     let name = &application.project;
     if name.contains("{{") || name.is_empty() {

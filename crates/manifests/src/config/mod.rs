@@ -24,6 +24,7 @@ mod variables;
 mod webhooks;
 mod words;
 
+pub(crate) use applications::refusals;
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{Loaded, Source, load};
 pub use origin::{BadOverride, Origin, Override};
