@@ -75,7 +75,7 @@ fn namespaced(set: KindSet) -> &'static [Group] {
         KindSet::Ray => &[("ray.io", &["RayCluster", "RayJob", "RayService"])],
         KindSet::Workflows => &[(
             "argoproj.io",
-            &["CronWorkflow", "Workflow", "WorkflowTaskSet", "WorkflowTaskResult", "WorkflowTemplate"],
+            &["CronWorkflow", "Workflow", "WorkflowTaskResult", "WorkflowTaskSet", "WorkflowTemplate"],
         )],
         KindSet::Argocd => &[("argoproj.io", &["AppProject", "Application", "ApplicationSet"])],
         KindSet::Namespaces | KindSet::Definitions => &[],

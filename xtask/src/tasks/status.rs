@@ -70,12 +70,11 @@ async fn status(session: &Session) -> Result<(), Failure> {
 }
 
 async fn applications(client: &::cluster::Client, session: &Session, report: &Report) -> Result<(), Failure> {
-    let kinds: [(&str, fn(&Object) -> String); 2] =
-        [("Application", application_status), ("ApplicationSet", set_status)];
-    for (kind, told) in kinds {
+    for kind in ["Application", "ApplicationSet"] {
         let like = ObjectRef::namespaced(ARGOPROJ, kind, &session.config.argocd.namespace, "");
         for (name, object) in client.list(&like).await?.unwrap_or_default() {
-            report.paragraph(&format!("{kind} {name}: {}", told(&object)));
+            let state = if kind == "Application" { application_status(&object) } else { set_status(&object) };
+            report.paragraph(&format!("{kind} {name}: {state}"));
         }
     }
     Ok(())

@@ -17,10 +17,13 @@ use crate::config::{
 };
 use crate::object::{self, Object};
 
+/// All folders of a repository, by its address and a revision, but the hidden ones; or why they are not known.
+pub type Folders<'a> = dyn Fn(&str, &str) -> Result<Vec<String>, String> + 'a;
+
 /// What generators find outside of the configuration.
 pub struct Known<'a> {
-    /// All folders of a repository (its address) at a revision but the hidden ones; or why they are not known.
-    pub folders: &'a dyn Fn(&str, &str) -> Result<Vec<String>, String>,
+    /// The folders of repositories.
+    pub folders: &'a Folders<'a>,
     /// Clusters that Argo CD has a Secret for. The one that it runs in comes by itself.
     pub clusters: Vec<Cluster>,
 }
