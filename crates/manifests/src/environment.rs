@@ -42,8 +42,7 @@ fn groups(environment: &Environment) -> impl Iterator<Item = (&str, &'static str
 
 /// Folders of the repository that the environments need, one each, named like their namespaces.
 pub fn folders(config: &Config) -> Vec<String> {
-    let logging = config.logging.iter().map(|logging| logging.namespace.clone());
-    config.environments.iter().map(|environment| environment.namespace.clone()).chain(logging).collect()
+    config.every_environment().into_iter().map(|environment| environment.namespace).collect()
 }
 
 /// The Application that keeps the namespace like the folder of the same name in the repository.

@@ -301,9 +301,8 @@ fn a_project_names_every_kind_and_never_all_of_them() {
 fn whitelist(text: &str) -> Vec<String> {
     let project = objects(text).remove(0);
     let kinds = project.list("/spec/namespaceResourceWhitelist").iter();
-    kinds
-        .map(|kind| format!("{}/{}", kind["group"].as_str().unwrap(), kind["kind"].as_str().unwrap()))
-        .collect()
+    let field = |kind: &Value, field: &str| kind[field].as_str().expect("a text").to_owned();
+    kinds.map(|kind| format!("{}/{}", field(kind, "group"), field(kind, "kind"))).collect()
 }
 
 /// The lesson's project leaves out what its own model needs.

@@ -60,7 +60,7 @@ fn told(generators: &str, template: &str) -> String {
             .iter()
             .map(|one| {
                 let path = one.text("/spec/source/path");
-                let destination = one.get("/spec/destination").unwrap();
+                let destination = one.get("/spec/destination").expect("it has one");
                 format!("{} {path} {} {}\n", one.name(), destination["namespace"], destination["server"])
                     .replace('"', "")
             })

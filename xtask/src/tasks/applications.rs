@@ -45,9 +45,9 @@ pub(crate) fn cluster(text: &str) -> Result<Cluster, String> {
 
 /// Applications that are configured one by one: those of environments, and others.
 fn configured(config: &Config) -> Vec<Object> {
-    let logging = config.logging.as_ref().map(|logging| logging.environment());
-    let environments = config.environments.iter().chain(&logging);
-    let theirs = environments.map(|one| environment::application(one, &config.git, &config.argocd.namespace));
+    let environments = config.every_environment().into_iter();
+    let theirs =
+        environments.map(|one| environment::application(&one, &config.git, &config.argocd.namespace));
     theirs
         .chain(applications::objects(config).into_iter().filter(|one| one.kind() == "Application"))
         .collect()

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::combinations::Clash;
-use super::types::{
-    Application, ApplicationSource, Config, DNS_LABEL, Destination, Environment, Logging, SyncPolicy,
-};
+use super::environments::places;
+use super::types::{Application, ApplicationSource, Config, DNS_LABEL, Destination, SyncPolicy};
 use super::words;
 use crate::argocd::names::IN_CLUSTER;
 
@@ -21,16 +20,9 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
     clashes
 }
 
-fn environments(config: &Config) -> Vec<(String, Environment)> {
-    let environments = config.environments.iter().cloned().enumerate();
-    let environments = environments.map(|(index, one)| (format!("environments[{index}]"), one));
-    let logging = config.logging.as_ref().map(Logging::environment);
-    environments.chain(logging.map(|logging| ("logging".to_owned(), logging))).collect()
-}
-
 fn projects(config: &Config) -> Vec<Clash> {
     let mut clashes = Vec::new();
-    let environments = environments(config);
+    let environments = places(config);
     for (index, project) in config.projects.iter().enumerate() {
         let (place, name) = (format!("projects[{index}]"), &project.name);
         let path = format!("{place}.name");
@@ -64,7 +56,7 @@ fn projects(config: &Config) -> Vec<Clash> {
 
 /// Applications and sets of one name: the one would be taken for the other by whoever reads of them.
 fn names(config: &Config) -> Vec<Clash> {
-    let environments = environments(config).into_iter().map(|(place, environment)| {
+    let environments = places(config).into_iter().map(|(place, environment)| {
         let path =
             if environment.application.is_some() { format!("{place}.application") } else { place.clone() };
         (place, path, environment.application())
@@ -208,7 +200,7 @@ fn allowed(config: &Config) -> Vec<Allowed> {
         let (name, destinations) = (project.name.clone(), project.destinations.clone());
         allowed.push(Allowed { name, place: format!("projects[{index}]"), repositories, destinations });
     }
-    for (place, environment) in environments(config) {
+    for (place, environment) in places(config) {
         let to = Destination { namespace: environment.namespace.clone(), server: None, cluster: None };
         match allowed.iter_mut().find(|known| known.name == environment.project) {
             Some(known) => known.destinations.push(to),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::combinations::Clash;
-use super::types::{Config, Environment, Logging};
+use super::types::{Config, Environment};
 
 /// Prefix of the label that gives a group its rights in a namespace.
 const GROUP_LABEL: &str = "seldon.group.";
@@ -24,14 +24,19 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
     clashes
 }
 
+/// All environments, with the paths of their sections.
+pub(super) fn places(config: &Config) -> Vec<(String, Environment)> {
+    let place = |index| match index < config.environments.len() {
+        true => format!("environments[{index}]"),
+        false => "logging".to_owned(),
+    };
+    config.every_environment().into_iter().enumerate().map(|(index, one)| (place(index), one)).collect()
+}
+
 /// Every namespace that Argo CD is to sync into, with the path of its name.
 fn targets(config: &Config) -> Vec<(String, String, String)> {
-    let logging = config.logging.as_ref().map(Logging::environment);
-    let environments = config.environments.iter().enumerate().map(|(index, environment)| {
-        (format!("environments[{index}]"), environment.namespace.clone(), environment.application())
-    });
-    let logging = logging.map(|logging| ("logging".into(), logging.namespace.clone(), logging.application()));
-    environments.chain(logging).filter(|(_, namespace, _)| !namespace.is_empty()).collect()
+    let target = |(place, one): (String, Environment)| (place, one.namespace.clone(), one.application());
+    places(config).into_iter().map(target).filter(|(_, namespace, _)| !namespace.is_empty()).collect()
 }
 
 fn namespaces(config: &Config) -> Vec<Clash> {

@@ -37,7 +37,7 @@ fn applies(plan: &Plan) -> Vec<&Apply> {
 /// The cluster after a first run, with the project changed.
 fn after(inputs: &Inputs, change: impl Fn(Object) -> Object) -> Observed {
     let mut observed = running(KUBERNETES_1_36);
-    let first = plan("applications", inputs, &observed).unwrap();
+    let first = plan("applications", inputs, &observed).expect("it can be planned");
     observed.assume(&first.objects().cloned().collect::<Vec<_>>());
     let project = first.objects().next().expect("the project is first").clone();
     with(observed, set(change(project), "/metadata", "resourceVersion", json!("42")))

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DNS_LABEL, DNS_NAME};
+use super::{Config, DNS_LABEL, DNS_NAME};
 
 /// One GitOps environment: a namespace, backed by a folder of the repository.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +57,14 @@ impl Environment {
     /// Whether only the groups in `roles` may use the namespace.
     pub fn restricted(&self) -> bool {
         self.restricted.unwrap_or(!self.roles.is_empty())
+    }
+}
+
+impl Config {
+    /// All environments: those of `environments`, and the request logger's.
+    pub fn every_environment(&self) -> Vec<Environment> {
+        let logging = self.logging.iter().map(Logging::environment);
+        self.environments.iter().cloned().chain(logging).collect()
     }
 }
 
