@@ -154,6 +154,27 @@ fn sources() {
     ");
 }
 
+/// An address may hold a token, and is not repeated then.
+#[test]
+fn addresses() {
+    assert_snapshot!(errors("projects: [{name: ml, sourceRepos: ['https://bob:hunter2@a.com/*', 'https://a.com/*'], destinations: [{namespace: x}]}]\n"), @"
+    gitops.yaml:2:37: `projects[0].sourceRepos[0]` holds a user or a token, which
+      would end up in logs and manifests; take it out
+    ");
+    assert_snapshot!(application("repoURL: 'https://bob:hunter2@a.com/b', path: x", ""), @"
+    gitops.yaml:6:21: `applications[0].source.repoURL` holds a user or a token,
+      which would end up in logs and manifests; take it out
+    ");
+    assert_snapshot!(application("repoURL: 'http://a.com/b', path: x", ""), @"
+    gitops.yaml:6:21: `applications[0].source.repoURL` is plain http, which anyone
+      on the way can read and change; use https:// or ssh://
+    ");
+    assert_snapshot!(named("  - gitDirectories: {repoURL: 'https://t0ken@a.com/b', directories: [{path: a}]}", "{{.path.path}}"), @"
+    gitops.yaml:6:31: `applicationSets[0].generators[0].gitDirectories.repoURL`
+      holds a user or a token, which would end up in logs and manifests; take it out
+    ");
+}
+
 #[test]
 fn how_it_is_synced() {
     assert_snapshot!(application("path: x", "  syncOptions: [CreateNamespace, Purge=true]\n"), @"

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use insta::assert_snapshot;
 use manifests::applications::preview::{Cluster, Known, PreviewError, applications};
+use manifests::applications::template::Template;
 use manifests::config::{Config, Source, load};
 use manifests::{Object, yaml};
+use proptest::prelude::*;
 use serde_json::json;
 
 /// The folders of Argo CD's own example of the Git generator, and some that it passes over.
@@ -258,4 +260,18 @@ fn the_whole_object() {
     let kept = preview(&config).unwrap().remove(0);
     assert_eq!(kept.get("/metadata/finalizers"), None);
     assert_eq!(kept.get("/metadata/labels"), Some(&json!({ "model": "a" })));
+}
+
+proptest! {
+    #[test]
+    fn a_text_without_templates_stays_and_no_text_is_too_odd(text in ".{0,40}", odd in "[{}. \\-\"a-cé|`0]{0,30}") {
+        let values = json!({ "a": "x" });
+        if !text.contains("{{") {
+            prop_assert_eq!(Template::parse(&text).and_then(|template| template.render(&values)), Ok(text));
+        }
+        if let Ok(template) = Template::parse(&odd) {
+            // It may well be an error.
+            drop(template.render(&values));
+        }
+    }
 }

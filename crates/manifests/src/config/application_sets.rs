@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::applications::is_namespace;
+use super::applications::{address, is_namespace};
 use super::combinations::Clash;
 use super::types::{ApplicationSet, Config, DNS_LABEL, Generator};
 use super::{path, words};
@@ -78,6 +78,8 @@ fn one_generator(config: &Config, place: &str, generator: &Generator, filled: &F
                     format!("{place} has no repository; name it in `repoURL`, or set `git.url`"),
                 ));
             }
+            let url = directories.repo_url.as_deref();
+            clashes.extend(url.and_then(|url| address(&format!("{place}.repoURL"), url, true)));
             if directories.directories.iter().all(|directory| directory.exclude) {
                 clashes.push(Clash::new(
                     &[&format!("{place}.directories")],

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::combinations::Clash;
 use super::environments::places;
 use super::types::{Application, ApplicationSource, Config, DNS_LABEL, Destination, SyncPolicy};
+use super::url::{BadUrl, transport};
 use super::words;
 use crate::argocd::names::IN_CLUSTER;
 
@@ -46,6 +47,10 @@ fn projects(config: &Config) -> Vec<Clash> {
                 &[&format!("{place}.sourceRepos"), "git.url", &place],
                 format!("{place} allows no repository; name some in `sourceRepos`, or set `git.url`"),
             ));
+        }
+        for (number, url) in project.source_repos.iter().enumerate() {
+            // A Helm repository is allowed like one of Git.
+            clashes.extend(address(&format!("{place}.sourceRepos[{number}]"), url, false));
         }
         for (number, to) in project.destinations.iter().enumerate() {
             clashes.extend(destination(&format!("{place}.destinations[{number}]"), to));
@@ -93,8 +98,27 @@ pub(super) fn one(config: &Config, place: &str, application: &Application) -> Ve
     let mut clashes = source(config, place, &application.source);
     clashes.extend(destination(&format!("{place}.destination"), &application.destination));
     clashes.extend(sync_policy(&format!("{place}.syncPolicy"), &application.sync_policy));
-    clashes.extend(project(config, place, application));
+    let is_git = application.source.chart.is_none();
+    let url = application.source.repo_url.as_deref();
+    match url.and_then(|url| address(&format!("{place}.source.repoURL"), url, is_git)) {
+        Some(bad) => clashes.push(bad),
+        None => clashes.extend(project(config, place, application)),
+    }
     clashes
+}
+
+/// What is wrong with an address, which is not repeated then. Patterns, texts that are filled in and Helm repositories
+/// may be anything but a place for credentials.
+pub(super) fn address(path: &str, url: &str, is_git: bool) -> Option<Clash> {
+    let plain = is_git && !url.contains(['*', '?', '[', '{', '!']);
+    let message = match transport(url).err()? {
+        BadUrl::Credentials => {
+            "holds a user or a token, which would end up in logs and manifests; take it out".to_owned()
+        }
+        bad if plain => bad.to_string(),
+        _ => return None,
+    };
+    Some(Clash::new(&[path], format!("`{path}` {message}")))
 }
 
 fn source(config: &Config, place: &str, source: &ApplicationSource) -> Vec<Clash> {
