@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use manifests::config::{KindSet, Source, load};
+use serde_json::Value;
 use support::Sandbox;
 
 use crate::PROGRAM;
@@ -78,6 +80,48 @@ fn every_command_of_the_pages_on_git_and_lint_runs() {
     }
 }
 
+/// Each block is a configuration of its own.
+#[test]
+fn the_configurations_of_the_page_on_ml_are_sound() {
+    let page = read("docs/ml.md");
+    let blocks: Vec<&str> =
+        page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() > 1, "{blocks:?}");
+    for text in blocks {
+        let source = Source { name: "docs/ml.md".into(), text: text.into() };
+        load(Some(&source), &|_| None, &[]).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+    }
+}
+
+/// The table that whitelists are made of.
+#[test]
+fn every_kind_of_every_set_is_documented() {
+    let schema: Value = serde_json::from_str(&manifests::config::schema()).expect("a schema is JSON");
+    let names = schema["$defs"]["KindSet"]["oneOf"].as_array().expect("the sets have docs");
+    let (page, defaults) = (read("docs/ml.md"), KindSet::for_models());
+    for name in names.iter().map(|one| &one["const"]) {
+        let set: KindSet = serde_json::from_value(name.clone()).expect("one of them");
+        let mut groups = Vec::<(&str, Vec<&str>)>::new();
+        for kind in set.kinds() {
+            match groups.iter_mut().find(|(group, _)| *group == kind.group) {
+                Some((_, kinds)) => kinds.push(kind.kind),
+                None => groups.push((kind.group, vec![kind.kind])),
+            }
+        }
+        let group = |(group, kinds): &(&str, Vec<&str>)| match *group {
+            "" => kinds.join(", "),
+            group => format!("{group}: {}", kinds.join(", ")),
+        };
+        let name = name.as_str().expect("a name");
+        let cells: Vec<String> = groups.iter().map(group).collect();
+        let row = format!("| `{name}` | {} |", cells.join("; "));
+        assert!(page.contains(&row), "{row}");
+        let before = page.find(&row) <= page.find("| `monitoring` |");
+        let default = before && !["quotas", "rbac"].contains(&name);
+        assert_eq!(defaults.contains(&set), default, "{name}");
+    }
+}
+
 #[test]
 fn every_command_that_the_text_names_exists() {
     let sandbox = Sandbox::new(PROGRAM);
@@ -134,7 +178,7 @@ fn the_picture_has_every_stage() {
 #[test]
 fn every_event_is_documented() {
     let documented = read("docs/output.md");
-    let code = read("xtask/src/report/json.rs");
+    let code = read("xtask/src/report/json.rs") + &read("xtask/src/tasks/applications.rs");
     let events: Vec<&str> =
         code.split("\"event\": \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert!(events.len() > 5, "{events:?}");

@@ -1,6 +1,7 @@
 //! Tests against real servers, one file a subject.
 
 mod access;
+mod applications;
 mod argocd;
 mod clone_job;
 mod clusters;

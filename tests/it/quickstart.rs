@@ -14,7 +14,7 @@ use crate::PROGRAM;
 
 static SHARED: Shared = Shared::new();
 
-const STAGES: [&str; 17] = [
+const STAGES: [&str; 18] = [
     "cluster",
     "install-argocd",
     "admin-password",
@@ -26,6 +26,7 @@ const STAGES: [&str; 17] = [
     "git-credentials",
     "environments",
     "logging",
+    "applications",
     "project-token",
     "seldon-values",
     "webhooks",

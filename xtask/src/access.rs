@@ -10,7 +10,6 @@ use cluster::wait::Objects;
 use cluster::{Client, ClusterError};
 use manifests::config::Config;
 use manifests::{Object, ObjectRef, expose};
-use serde_json::Value;
 use stages::observed::Nodes;
 
 use crate::failure::Failure;
@@ -194,10 +193,4 @@ pub(crate) fn local_url(config: &Config, port: u16) -> String {
 
 fn port_forward(config: &Config, why: String) -> Address {
     Address::PortForward { url: local_url(config, LOCAL_PORT), why }
-}
-
-/// How an Application stands, in two words: `Synced Healthy`.
-pub(crate) fn application_status(application: &Object) -> String {
-    let word = |pointer| application.get(pointer).and_then(Value::as_str).unwrap_or("Unknown");
-    format!("{} {}", word("/status/sync/status"), word("/status/health/status"))
 }

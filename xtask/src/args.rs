@@ -88,6 +88,9 @@ enum Task {
     /// Reach Argo CD: its address, a port-forward, its own command line
     #[command(subcommand)]
     Argocd(Argocd),
+    /// List the Applications, and preview those of ApplicationSets; needs no cluster
+    #[command(subcommand)]
+    Applications(Applications),
     /// What Seldon Enterprise Platform is told about the repository
     #[command(subcommand)]
     Seldon(Seldon),
@@ -353,6 +356,31 @@ pub(crate) enum Argocd {
     },
 }
 
+/// What to do with Applications.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Applications {
+    /// List what is configured: Applications, those of environments, and ApplicationSets
+    List,
+    /// Show the Applications that come of ApplicationSets
+    Preview(Preview),
+}
+
+/// What ApplicationSets are filled with, and what is shown.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Preview {
+    /// Only this ApplicationSet
+    pub(crate) name: Option<String>,
+    /// Checkout of the repository `git.url`, or of another one: https://host/path=DIR; may be given again
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Vec<String>,
+    /// A cluster that Argo CD knows: name=prod,server=https://…,labels.env=production; may be given again
+    #[arg(long, value_name = "name=NAME,server=URL,…", value_parser = crate::tasks::applications::cluster)]
+    pub(crate) cluster: Vec<manifests::applications::preview::Cluster>,
+    /// Print the whole objects
+    #[arg(long)]
+    pub(crate) yaml: bool,
+}
+
 /// What Seldon Enterprise Platform is told.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Seldon {
@@ -395,6 +423,7 @@ impl Args {
             Task::Credentials(what) => tasks::credentials::run(&global, what),
             Task::Repository(what) => tasks::repository::run(&global, what),
             Task::Argocd(what) => tasks::argocd::run(&global, what),
+            Task::Applications(what) => tasks::applications::run(&global, what),
             Task::Seldon(what) => tasks::seldon::run(&global, what),
             Task::Webhooks(what) => tasks::webhooks::run(&global, what),
             Task::Clusters(what) => tasks::clusters::run(&global, what),

@@ -64,6 +64,13 @@ pub fn folders(path: &Path, branch: Option<&str>) -> Result<Option<Vec<String>>,
     Ok(Some(git.folders(branch)?.filled))
 }
 
+/// Every folder of a commit, at whatever depth, by its path.
+pub fn all_folders(path: &Path, revision: &str) -> Result<Vec<String>, RepositoryError> {
+    let git = Repository::open(path)?;
+    let listing = git.git(&["ls-tree", "-r", "-d", "-z", "--name-only", "--end-of-options", revision], "")?;
+    Ok(listing.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+}
+
 /// Makes the repository where there is none, and adds the folders with a README each, in one commit. Folders
 /// that are there stay as they are; where none is missing, nothing is written.
 pub fn init(
@@ -115,6 +122,7 @@ mod tests {
         init(&path, None, &Author::default(), &wanted(&["dev"])).unwrap();
         init(&path, None, &Author::default(), &wanted(&["dev", "prod"])).unwrap();
         assert_eq!(folders(&path, None).unwrap(), Some(wanted(&["dev", "prod"])));
+        assert_eq!(all_folders(&path, "HEAD").unwrap(), ["dev", "prod"]);
         let git = Repository::open(&path).unwrap();
         let before = git.git(&["rev-list", "--all"], "").unwrap();
         assert_eq!(before.lines().count(), 2, "one commit a change");

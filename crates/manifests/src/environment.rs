@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::MANAGER;
-use crate::argocd::names::{ARGOPROJ, IN_CLUSTER};
+use crate::argocd::application::{ApplicationSpec, Destination, Directory, Source, SyncPolicy};
+use crate::argocd::names::ARGOPROJ;
+use crate::argocd::project::{ClusterKind, ProjectSpec, Role};
 use crate::config::{Config, Environment, Git, GroupKind, default_application};
 use crate::fill::ProjectToken;
 use crate::notifications;
-use crate::object::{Object, ObjectRef};
+use crate::object::{self, Object, ObjectRef};
 
 /// Name of the role that Seldon Enterprise Platform uses in each project.
 pub const PROJECT_ROLE: &str = "seldon-admin";
@@ -42,8 +43,7 @@ fn groups(environment: &Environment) -> impl Iterator<Item = (&str, &'static str
 
 /// Folders of the repository that the environments need, one each, named like their namespaces.
 pub fn folders(config: &Config) -> Vec<String> {
-    let logging = config.logging.iter().map(|logging| logging.namespace.clone());
-    config.environments.iter().map(|environment| environment.namespace.clone()).chain(logging).collect()
+    config.every_environment().into_iter().map(|environment| environment.namespace).collect()
 }
 
 /// The Application that keeps the namespace like the folder of the same name in the repository.
@@ -54,93 +54,50 @@ pub fn application(environment: &Environment, git: &Git, argocd_namespace: &str)
         project: environment.project.clone(),
         destination: Destination::in_cluster(&environment.namespace),
         source: Source {
-            directory: Directory { recurse: true },
-            path: environment.namespace.clone(),
+            directory: Some(Directory { recurse: true, include: None, exclude: None }),
+            path: Some(environment.namespace.clone()),
             repo_url: git.repo_url(),
             target_revision: git.branch.clone(),
+            ..Source::default()
         },
-        sync_policy: environment.sync_policy.automated.then_some(SyncPolicy {
-            automated: Automated {
-                prune: environment.sync_policy.prune,
-                self_heal: environment.sync_policy.self_heal,
-            },
-        }),
+        sync_policy: SyncPolicy::of(&environment.sync_policy, &[], None),
     };
     let object = Object::new(&reference).with_label("app.kubernetes.io/managed-by", MANAGER);
     let annotations = notifications::annotations(&environment.subscriptions);
     annotations
         .iter()
         .fold(object, |object, (name, recipients)| object.with_annotation(name, recipients))
-        .with("spec", to_json(&spec))
+        .with("spec", object::to_json(&spec))
 }
 
 /// The AppProjects of some environments, one for each name, in the order of their names.
 ///
 /// `destinations` and `sourceRepos` are atomic lists: who applies a project with fewer entries takes the others
-/// away. A plan therefore merges what is in the cluster into them, see [`merge_project`].
+/// away. A plan therefore merges what is in the cluster into them, see [`crate::argocd::project::merge`].
 pub fn projects(environments: &[Environment], config: &Config) -> Vec<Object> {
     let mut by_name: BTreeMap<&str, Vec<&Environment>> = BTreeMap::new();
     for environment in environments {
         by_name.entry(&environment.project).or_default().push(environment);
     }
-    by_name.into_iter().map(|(name, environments)| project(name, &environments, config)).collect()
+    by_name.into_iter().map(|(name, environments)| one_project(name, &environments, config)).collect()
 }
 
-fn project(name: &str, environments: &[&Environment], config: &Config) -> Object {
+fn one_project(name: &str, environments: &[&Environment], config: &Config) -> Object {
     let cluster_resources: BTreeSet<&GroupKind> =
         environments.iter().flat_map(|environment| &environment.cluster_resources).collect();
     let policy = |action| format!("p, proj:{name}:{PROJECT_ROLE}, applications, {action}, {name}/*, allow");
     let spec = ProjectSpec {
-        description: "Seldon Enterprise Platform Project",
+        description: "Seldon Enterprise Platform Project".into(),
         source_repos: vec![config.git.repo_url()],
         destinations: environments.iter().map(|e| Destination::in_cluster(&e.namespace)).collect(),
-        cluster_resource_whitelist: cluster_resources.into_iter().cloned().collect(),
+        cluster_resource_whitelist: cluster_resources.into_iter().cloned().map(ClusterKind::from).collect(),
+        namespace_resource_whitelist: Vec::new(),
         roles: vec![Role { name: PROJECT_ROLE, policies: PROJECT_ACTIONS.map(policy).to_vec() }],
     };
     let reference = ObjectRef::namespaced(ARGOPROJ, "AppProject", &config.argocd.namespace, name);
-    Object::new(&reference).with_label("app.kubernetes.io/managed-by", MANAGER).with("spec", to_json(&spec))
-}
-
-/// Lists of a project that are atomic in its CRD and that others may add to.
-const SHARED_LISTS: [&str; 3] = ["destinations", "sourceRepos", "clusterResourceWhitelist"];
-
-/// `desired`, with the entries that `live` has and `desired` lacks put before its own: nothing that somebody
-/// else allowed is taken away. That goes for roles too, whose tokens Argo CD keeps in the same list.
-pub fn merge_project(desired: Object, live: &Object) -> Object {
-    let mut project = SHARED_LISTS.iter().fold(desired, |mut project, list| {
-        let pointer = format!("/spec/{list}");
-        let merged = union(live.list(&pointer), project.list(&pointer));
-        if let (false, Some(spec)) = (merged.is_empty(), project.get_mut("/spec")) {
-            spec[*list] = json!(merged);
-        }
-        project
-    });
-    let roles = merge_roles(project.list("/spec/roles"), live.list("/spec/roles"));
-    if let Some(spec) = project.get_mut("/spec") {
-        spec["roles"] = json!(roles);
-    }
-    project
-}
-
-fn union(first: &[Value], second: &[Value]) -> Vec<Value> {
-    let new = second.iter().filter(|entry| !first.contains(entry));
-    first.iter().chain(new).cloned().collect()
-}
-
-/// Roles are told apart by their names; one that both have keeps the live one's groups, tokens and policies.
-fn merge_roles(desired: &[Value], live: &[Value]) -> Vec<Value> {
-    let named = |roles: &[Value], name: &Value| roles.iter().find(|role| role["name"] == *name).cloned();
-    let kept = live.iter().map(|role| match named(desired, &role["name"]) {
-        None => role.clone(),
-        Some(own) => {
-            let policies = |role: &Value| role["policies"].as_array().cloned().unwrap_or_default();
-            let mut merged = role.clone();
-            merged["policies"] = json!(union(&policies(role), &policies(&own)));
-            merged
-        }
-    });
-    let new = desired.iter().filter(|role| named(live, &role["name"]).is_none()).cloned();
-    kept.chain(new).collect()
+    Object::new(&reference)
+        .with_label("app.kubernetes.io/managed-by", MANAGER)
+        .with("spec", object::to_json(&spec))
 }
 
 /// `project` with a token of the role [`PROJECT_ROLE`] in it. Argo CD accepts a token only if its project knows it.
@@ -196,79 +153,6 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
     let year = if month < 3 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     Some(365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719_468)
-}
-
-fn to_json(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).expect("plain structs with text keys have a JSON form")
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ApplicationSpec {
-    project: String,
-    destination: Destination,
-    source: Source,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sync_policy: Option<SyncPolicy>,
-}
-
-#[derive(Serialize)]
-struct Destination {
-    namespace: String,
-    server: &'static str,
-}
-
-impl Destination {
-    fn in_cluster(namespace: &str) -> Self {
-        Self { namespace: namespace.into(), server: IN_CLUSTER }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Source {
-    directory: Directory,
-    path: String,
-    #[serde(rename = "repoURL")]
-    repo_url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target_revision: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Directory {
-    recurse: bool,
-}
-
-#[derive(Serialize)]
-struct SyncPolicy {
-    automated: Automated,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Automated {
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    prune: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    self_heal: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ProjectSpec {
-    description: &'static str,
-    source_repos: Vec<String>,
-    destinations: Vec<Destination>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    cluster_resource_whitelist: Vec<GroupKind>,
-    roles: Vec<Role>,
-}
-
-#[derive(Serialize)]
-struct Role {
-    name: &'static str,
-    policies: Vec<String>,
 }
 
 #[cfg(test)]

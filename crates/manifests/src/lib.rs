@@ -3,6 +3,7 @@
 //! Everything here is pure: no clock, no network, no files, no environment. This is the only crate that
 //! reads or writes YAML text.
 
+pub mod applications;
 pub mod argocd;
 pub mod clone_check;
 pub mod clusters;
@@ -12,6 +13,7 @@ pub mod expose;
 pub mod files;
 pub mod fill;
 pub mod health;
+pub mod kinds;
 pub mod known_hosts;
 pub mod notifications;
 pub mod object;

@@ -64,6 +64,11 @@ impl fmt::Display for ObjectRef {
 #[serde(try_from = "Value", into = "Value")]
 pub struct Object(Value);
 
+/// A plain struct as a part of an object.
+pub(crate) fn to_json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).expect("plain structs with text keys have a JSON form")
+}
+
 /// What stands for a value of a Secret wherever an object is shown.
 pub const HIDDEN: &str = "(hidden)";
 

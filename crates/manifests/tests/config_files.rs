@@ -170,6 +170,14 @@ fn production() {
 }
 
 #[test]
+fn the_ml_platform() {
+    let config = round_trip("ml-platform.yaml", include_str!("../../../fixtures/ml-platform.yaml"));
+    let projects: Vec<_> = config.projects.iter().map(|project| project.name.as_str()).collect();
+    assert_eq!(projects, ["ml-production", "ml-models"]);
+    assert!(config.applications.len() > 2 && !config.application_sets.is_empty());
+}
+
+#[test]
 fn the_guide() {
     let old = round_trip("guide-v1.6.2.yaml", include_str!("../../../fixtures/guide-v1.6.2.yaml"));
     assert_eq!(old.argocd.version.to_string(), "v1.6.2");

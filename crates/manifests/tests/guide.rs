@@ -1,6 +1,7 @@
 //! The objects of an environment against the YAML that Seldon's guide prints, with its variables filled in:
 //! `GIT_REPO_URL=github.com/acme/gitops`, `namespace=models`.
 
+use manifests::argocd::project;
 use manifests::config::{Config, Environment, Expose, Git, GroupKind, SyncPolicy, TlsTermination, Via};
 use manifests::{Object, environment, expose, yaml};
 use serde_json::{Value, json};
@@ -190,7 +191,7 @@ fn restricted_can_be_set_without_groups() {
 #[test]
 fn the_sync_policy_says_only_what_was_asked_for() {
     let policy = |automated, prune, self_heal| {
-        let sync_policy = SyncPolicy { automated, prune, self_heal };
+        let sync_policy = SyncPolicy { automated, prune, self_heal, allow_empty: false };
         let environment = Environment { sync_policy, ..Environment::new("models") };
         environment::application(&environment, &git(), "argocd").get("/spec/syncPolicy").cloned()
     };
@@ -238,7 +239,7 @@ fn merging_a_project_takes_nothing_away() {
         .unwrap()
         .push(json!("p, proj:seldon:seldon-admin, logs, get, seldon/*, allow"));
     roles.push(json!({"name": "ci", "policies": ["p, proj:seldon:ci, applications, sync, seldon/*, allow"]}));
-    let merged = environment::merge_project(project_of(vec![Environment::new("new")]), &live);
+    let merged = project::merge(project_of(vec![Environment::new("new")]), &live);
 
     let mut expected = Value::from(live.clone());
     expected["spec"]["destinations"] = json!([
@@ -248,7 +249,7 @@ fn merging_a_project_takes_nothing_away() {
     expected["spec"]["sourceRepos"] =
         json!(["https://github.com/other/repo", "https://github.com/acme/gitops"]);
     assert_eq!(Value::from(merged.clone()), expected);
-    let again = environment::merge_project(project_of(vec![Environment::new("new")]), &merged);
+    let again = project::merge(project_of(vec![Environment::new("new")]), &merged);
     assert_eq!(again, merged, "merging again changes nothing");
 }
 

@@ -4,6 +4,7 @@
 
 mod access;
 mod admin_password;
+mod applications;
 mod cluster;
 mod environments;
 mod expose;
@@ -96,6 +97,7 @@ pub const ALL: &[&Stage] = &[
     &git_credentials::STAGE,
     &environments::STAGE,
     &logging::STAGE,
+    &applications::STAGE,
     &project_token::STAGE,
     &seldon_values::STAGE,
     &webhooks::STAGE,

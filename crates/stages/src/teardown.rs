@@ -8,7 +8,7 @@ mod ownership;
 use std::collections::{BTreeMap, BTreeSet};
 
 use manifests::argocd::names::{self, ARGOPROJ};
-use manifests::{MANAGER, Object, ObjectRef, environment};
+use manifests::{MANAGER, Object, ObjectRef};
 use serde::Serialize;
 
 use crate::inputs::Inputs;
@@ -284,13 +284,10 @@ impl<'a> Way<'a> {
         if others.is_empty() || others.len() == live.list("/spec/destinations").len() {
             return;
         }
-        let mut project = environment::merge_project(
-            Object::new(&live.reference()).with("spec", serde_json::json!({})),
-            live,
-        );
-        if let Some(spec) = project.get_mut("/spec") {
-            spec["destinations"] = others.into();
-        }
+        // All else stays as it is: a whitelist that is left out would allow every kind.
+        let mut spec = live.get("/spec").cloned().unwrap_or_default();
+        spec["destinations"] = others.into();
+        let project = Object::new(&live.reference()).with("spec", spec);
         let mut apply = Apply::new(project).forced().if_unchanged(Some(live));
         apply.changes = crate::diff::changes(&apply.object, live, MANAGER);
         undoing.notes.push(format!("{} stays for the destinations of others", live.reference()));

@@ -20,7 +20,7 @@ use crate::args::Output;
 use crate::failure::Failure;
 use human::Human;
 
-pub(crate) use text::{count, wrap};
+pub(crate) use text::{count, table, wrap};
 
 /// How a stage ended.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -67,6 +67,35 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// Rows under headings, of at most 80 columns: where they don't fit, each has lines of its own.
+pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
+    const GAP: usize = 2;
+    let length = |text: &str| text.chars().count();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| length(&row[column]));
+        cells.chain([length(headings[column])]).max().unwrap_or_default()
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    if rows.is_empty() {
+        return String::new();
+    }
+    if widths.iter().sum::<usize>() + GAP * N.saturating_sub(1) > WIDTH {
+        let rows = rows.iter().map(|row| std::array::from_fn(|column| row[column].as_str()));
+        let lines = |row: [&str; N]| -> Vec<String> {
+            let rest: Vec<&str> = row[1..].iter().filter(|cell| !cell.is_empty()).copied().collect();
+            let rest = wrap(&rest.join(", "), "  ", "    ");
+            [row[0].to_owned()].into_iter().chain(rest).collect()
+        };
+        return [headings].into_iter().chain(rows).flat_map(lines).map(|line| line + "\n").collect();
+    }
+    let line = |cells: [&str; N]| {
+        let cells = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned() + "\n"
+    };
+    let rows = rows.iter().map(|row| line(std::array::from_fn(|column| row[column].as_str())));
+    [line(headings)].into_iter().chain(rows).collect()
+}
+
 /// A plan, a line or a few for each action.
 pub(super) fn plan(plan: &Plan) -> Vec<String> {
     plan.actions.iter().flat_map(action).collect()
@@ -123,6 +152,16 @@ fn action(action: &Action) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_fits_or_is_no_table() {
+        let rows = [["a".to_owned(), "bb".to_owned()], ["long".to_owned(), String::new()]];
+        assert_eq!(table(["NAME", "X"], &rows), "NAME  X\na     bb\nlong\n");
+        let long = [["a".to_owned(), "b".repeat(70), "c".repeat(9)]];
+        let told = format!("NAME\n  X, Y\na\n  {},\n    {}\n", "b".repeat(70), "c".repeat(9));
+        assert_eq!(table(["NAME", "X", "Y"], &long), told);
+        assert_eq!(table(["NAME", "X"], &[]), "");
+    }
 
     #[test]
     fn errors_fit_and_commands_stay_whole() {

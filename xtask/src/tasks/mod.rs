@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod applications;
 pub(crate) mod argocd;
 pub(crate) mod cluster;
 pub(crate) mod clusters;

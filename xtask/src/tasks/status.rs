@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use manifests::ObjectRef;
 use manifests::argocd::names::ARGOPROJ;
+use manifests::{Object, ObjectRef};
 
 use super::block_on;
 use super::plan::each;
-use crate::access::{self, Address, application_status};
+use crate::access::{self, Address};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::observe::Observer;
@@ -70,9 +70,54 @@ async fn status(session: &Session) -> Result<(), Failure> {
 }
 
 async fn applications(client: &::cluster::Client, session: &Session, report: &Report) -> Result<(), Failure> {
-    let like = ObjectRef::namespaced(ARGOPROJ, "Application", &session.config.argocd.namespace, "");
-    for (name, application) in client.list(&like).await?.unwrap_or_default() {
-        report.line(&format!("Application {name}: {}", application_status(&application)));
+    for kind in ["Application", "ApplicationSet"] {
+        let like = ObjectRef::namespaced(ARGOPROJ, kind, &session.config.argocd.namespace, "");
+        for (name, object) in client.list(&like).await?.unwrap_or_default() {
+            let state = if kind == "Application" { application_status(&object) } else { set_status(&object) };
+            report.paragraph(&format!("{kind} {name}: {state}"));
+        }
     }
     Ok(())
+}
+
+/// How an Application stands, in two words: `Synced Healthy`.
+fn application_status(application: &Object) -> String {
+    let word = |pointer| match application.text(pointer) {
+        "" => "Unknown".to_owned(),
+        word => word.to_owned(),
+    };
+    format!("{} {}", word("/status/sync/status"), word("/status/health/status"))
+}
+
+/// What keeps an ApplicationSet from making its Applications, or that nothing does.
+fn set_status(set: &Object) -> String {
+    let holds = |kind: &str| {
+        let conditions = set.list("/status/conditions").iter();
+        conditions.filter(|one| one["status"] == "True").find(|one| one["type"] == kind)
+    };
+    match (holds("ErrorOccurred"), holds("ResourcesUpToDate")) {
+        (Some(error), _) => error["message"].as_str().unwrap_or("an error").to_owned(),
+        (None, Some(_)) => "up to date".into(),
+        (None, None) => "Unknown".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_set_tells_its_error_first() {
+        let condition = |kind: &str, status: &str| json!({ "type": kind, "status": status, "message": kind });
+        let told = |conditions: &[serde_json::Value]| {
+            let object = Object::new(&ObjectRef::namespaced(ARGOPROJ, "ApplicationSet", "argocd", "x"));
+            set_status(&object.with("status", json!({ "conditions": conditions })))
+        };
+        assert_eq!(told(&[]), "Unknown");
+        let fine = condition("ResourcesUpToDate", "True");
+        assert_eq!(told(&[condition("ErrorOccurred", "False"), fine.clone()]), "up to date");
+        assert_eq!(told(&[fine, condition("ErrorOccurred", "True")]), "ErrorOccurred");
+    }
 }

@@ -1,8 +1,10 @@
 //! Argo CD: its versions, its manifests and how they are made fit for a cluster.
 
+pub mod application;
 pub mod bundled;
 pub mod install;
 pub mod names;
+pub mod project;
 pub mod release;
 pub mod settings;
 pub mod version;

@@ -62,6 +62,22 @@ impl ArgoVersion {
         self.since(2, 2)
     }
 
+    /// ApplicationSets with Go templates are understood (since 2.5; without, since 2.3).
+    pub fn has_go_template_sets(&self) -> bool {
+        self.since(2, 5)
+    }
+
+    /// ApplicationSets say what becomes of a missing value (`goTemplateOptions`, since 2.8).
+    pub fn has_go_template_options(&self) -> bool {
+        self.since(2, 8)
+    }
+
+    /// A project allows kinds in no namespace by the names of their objects. Argo CD 3.5.1 has the field; earlier
+    /// releases are told of the kind alone.
+    pub fn has_names_in_whitelists(&self) -> bool {
+        self.since(3, 5)
+    }
+
     /// Push events of Azure DevOps are understood (since 3.5).
     pub fn knows_azure_devops_events(&self) -> bool {
         self.since(3, 5)

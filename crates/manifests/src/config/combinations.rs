@@ -23,6 +23,8 @@ pub(super) fn find(config: &Config) -> Vec<Clash> {
     clashes.extend(expose(&config.expose));
     clashes.extend(super::credentials::clashes(config));
     clashes.extend(super::environments::clashes(config));
+    clashes.extend(super::applications::clashes(config));
+    clashes.extend(super::application_sets::clashes(config));
     clashes.extend(super::webhooks::clashes(config));
     clashes.extend(super::notifications::clashes(config));
     clashes

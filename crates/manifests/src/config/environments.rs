@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::combinations::Clash;
-use super::types::{Config, Environment, Logging};
+use super::types::{Config, Environment};
 
 /// Prefix of the label that gives a group its rights in a namespace.
 const GROUP_LABEL: &str = "seldon.group.";
@@ -24,14 +24,19 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
     clashes
 }
 
+/// All environments, with the paths of their sections.
+pub(super) fn places(config: &Config) -> Vec<(String, Environment)> {
+    let place = |index| match index < config.environments.len() {
+        true => format!("environments[{index}]"),
+        false => "logging".to_owned(),
+    };
+    config.every_environment().into_iter().enumerate().map(|(index, one)| (place(index), one)).collect()
+}
+
 /// Every namespace that Argo CD is to sync into, with the path of its name.
 fn targets(config: &Config) -> Vec<(String, String, String)> {
-    let logging = config.logging.as_ref().map(Logging::environment);
-    let environments = config.environments.iter().enumerate().map(|(index, environment)| {
-        (format!("environments[{index}]"), environment.namespace.clone(), environment.application())
-    });
-    let logging = logging.map(|logging| ("logging".into(), logging.namespace.clone(), logging.application()));
-    environments.chain(logging).filter(|(_, namespace, _)| !namespace.is_empty()).collect()
+    let target = |(place, one): (String, Environment)| (place, one.namespace.clone(), one.application());
+    places(config).into_iter().map(target).filter(|(_, namespace, _)| !namespace.is_empty()).collect()
 }
 
 fn namespaces(config: &Config) -> Vec<Clash> {
@@ -123,15 +128,8 @@ fn one(index: usize, environment: &Environment) -> Vec<Clash> {
             "`restricted: false` lets everyone in, whatever `roles` says; remove one of the two",
         ));
     }
-    let policy = &environment.sync_policy;
-    for (key, is_on) in [("prune", policy.prune), ("selfHeal", policy.self_heal)] {
-        if is_on && !policy.automated {
-            clashes.push(Clash::new(
-                &[&format!("{place}.syncPolicy.{key}"), &format!("{place}.syncPolicy.automated")],
-                format!("`{key}` has no effect with `automated: false`; remove one of the two"),
-            ));
-        }
-    }
+    clashes
+        .extend(super::applications::sync_policy(&format!("{place}.syncPolicy"), &environment.sync_policy));
     clashes
 }
 

@@ -3,6 +3,8 @@
 //! Values come from flags, environment variables, the file and defaults, in this order of precedence. Every
 //! mistake is reported at once, with the place that it was made at.
 
+mod application_sets;
+mod applications;
 mod check;
 mod combinations;
 mod credentials;
@@ -23,6 +25,7 @@ mod variables;
 mod webhooks;
 mod words;
 
+pub(crate) use applications::refusals;
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{Loaded, Source, load};
 pub use origin::{BadOverride, Origin, Override};

@@ -1,9 +1,12 @@
 //! What `gitops.yaml` says, as types. Field docs become the descriptions in the JSON Schema.
 
+mod application_sets;
+mod applications;
 mod environment;
 mod expose;
 mod git;
 mod health_checks;
+mod kinds;
 mod notifications;
 mod seldon;
 mod webhooks;
@@ -15,10 +18,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::argocd::version::ArgoVersion;
 
+pub use application_sets::*;
+pub use applications::*;
 pub use environment::*;
 pub use expose::*;
 pub use git::*;
 pub use health_checks::*;
+pub use kinds::*;
 pub use notifications::*;
 pub use seldon::*;
 pub use webhooks::*;
@@ -40,6 +46,15 @@ pub struct Config {
     /// The environment of the request logger; left out where Seldon's logging is not used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logging: Option<Logging>,
+    /// AppProjects besides those of environments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub projects: Vec<Project>,
+    /// Applications besides those of environments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub applications: Vec<Application>,
+    /// One definition for many Applications each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub application_sets: Vec<ApplicationSet>,
     /// Seldon Enterprise Platform, where it is installed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seldon: Option<Seldon>,

@@ -1,6 +1,7 @@
 //! GitOps environments: a namespace, a project and an Application each.
 
 use manifests::argocd::names::ARGOPROJ;
+use manifests::argocd::project;
 use manifests::config::Environment;
 use manifests::{Object, ObjectRef, environment};
 
@@ -51,13 +52,7 @@ pub(super) fn environment_plan(
         plan.notes.extend(istio_note(environment, observed));
     }
     for object in environment_objects(inputs, environments) {
-        let reference = object.reference();
-        if reference.api_version == ARGOPROJ && observed.kind_unknown(&reference) {
-            return Err(PlanError::precondition(
-                format!("the cluster doesn't know the kind {} ({ARGOPROJ})", reference.kind),
-                "install Argo CD first: cargo xtask setup --from install-argocd",
-            ));
-        }
+        require_kind(&object, observed)?;
         let apply = match object.kind() {
             "AppProject" => apply_project(object, observed),
             _ => Apply::new(object),
@@ -67,12 +62,24 @@ pub(super) fn environment_plan(
     Ok(plan)
 }
 
+/// Refuses an object of Argo CD's where the cluster doesn't know its kind.
+pub(super) fn require_kind(object: &Object, observed: &Observed) -> Result<(), PlanError> {
+    let reference = object.reference();
+    if reference.api_version == ARGOPROJ && observed.kind_unknown(&reference) {
+        return Err(PlanError::precondition(
+            format!("the cluster doesn't know the kind {} ({ARGOPROJ})", reference.kind),
+            "install Argo CD first: cargo xtask setup --from install-argocd",
+        ));
+    }
+    Ok(())
+}
+
 /// A project's lists are atomic, so what others put there goes along, and only if nobody changes it meanwhile.
-fn apply_project(desired: Object, observed: &Observed) -> Apply {
+pub(super) fn apply_project(desired: Object, observed: &Observed) -> Apply {
     match observed.object(&desired.reference()) {
         None => Apply::new(desired).if_unchanged(None),
         // Forced because the lists are taken over whole, with everything that others had in them.
-        Some(live) => Apply::new(environment::merge_project(desired, live)).forced().if_unchanged(Some(live)),
+        Some(live) => Apply::new(project::merge(desired, live)).forced().if_unchanged(Some(live)),
     }
 }
 

@@ -4,7 +4,8 @@
 //! was revoked is not made again.
 
 use manifests::argocd::names::{self, ARGOPROJ};
-use manifests::config::{Environment, Variant};
+use manifests::argocd::project;
+use manifests::config::Variant;
 use manifests::environment::{self, PROJECT_ROLE};
 use manifests::fill::{FilledSecret, ProjectToken};
 use manifests::{MANAGER, Object, ObjectRef, seldon};
@@ -130,14 +131,12 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
 /// The project as the stages before apply it, with the token in it.
 fn apply_project(inputs: &Inputs, live: &Object, token: &ProjectToken) -> Apply {
     let config = &inputs.config;
-    let logging = config.logging.iter().map(|logging| logging.environment());
-    let environments: Vec<Environment> = config.environments.iter().cloned().chain(logging).collect();
-    let desired = environment::projects(&environments, config)
+    let desired = environment::projects(&config.every_environment(), config)
         .into_iter()
         .find(|project| project.name() == token.project);
     // A configuration that names no such project is refused.
     let desired =
         desired.unwrap_or_else(|| Object::new(&live.reference()).with("spec", serde_json::json!({})));
-    let merged = environment::with_token(environment::merge_project(desired, live), token);
+    let merged = environment::with_token(project::merge(desired, live), token);
     Apply::new(merged).forced().if_unchanged(Some(live))
 }

@@ -1,5 +1,6 @@
 //! The stages, in a pure world: nothing but values goes in and comes out.
 
+mod applications;
 mod credentials;
 mod filled;
 mod health_checks;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DNS_LABEL, DNS_NAME, Subscription};
+use super::{Config, DNS_LABEL, DNS_NAME, Subscription};
 
 /// One GitOps environment: a namespace, backed by a folder of the repository.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +64,14 @@ impl Environment {
     }
 }
 
+impl Config {
+    /// All environments: those of `environments`, and the request logger's.
+    pub fn every_environment(&self) -> Vec<Environment> {
+        let logging = self.logging.iter().map(Logging::environment);
+        self.environments.iter().cloned().chain(logging).collect()
+    }
+}
+
 /// The name by which Seldon Enterprise Platform finds a namespace's Application without being told.
 pub fn default_application(namespace: &str) -> String {
     format!("seldon-gitops-{namespace}")
@@ -73,7 +81,7 @@ fn default_project() -> String {
     "seldon".into()
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -106,11 +114,13 @@ pub struct SyncPolicy {
     pub prune: bool,
     /// Changes made in the cluster by hand are taken back.
     pub self_heal: bool,
+    /// Also where that leaves nothing: by default, a repository without any object deletes nothing.
+    pub allow_empty: bool,
 }
 
 impl Default for SyncPolicy {
     fn default() -> Self {
-        Self { automated: true, prune: false, self_heal: false }
+        Self { automated: true, prune: false, self_heal: false, allow_empty: false }
     }
 }
 
