@@ -1,5 +1,7 @@
 //! The command line. Parsing does no work; `run` hands over to the tasks.
 
+mod model;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use stages::select::Selection;
 
 use crate::failure::Failure;
 use crate::tasks;
+
+pub(crate) use model::{AddModel, Model, Written};
 
 /// From a config file and a Kubernetes cluster to a verified GitOps set-up with Argo CD.
 #[derive(Debug, Parser)]
@@ -84,6 +88,9 @@ enum Task {
     /// List, test, rotate and remove the webhooks at the Git host
     #[command(subcommand)]
     Webhooks(Webhooks),
+    /// Add, list, promote and remove models in a checkout of the GitOps repository
+    #[command(subcommand)]
+    Model(Box<Model>),
     /// Make, delete and find the cluster
     #[command(subcommand)]
     Cluster(Cluster),
@@ -345,6 +352,7 @@ impl Args {
             Task::Argocd(what) => tasks::argocd::run(&global, what),
             Task::Seldon(what) => tasks::seldon::run(&global, what),
             Task::Webhooks(what) => tasks::webhooks::run(&global, what),
+            Task::Model(what) => tasks::model::run(&global, *what),
             Task::Cluster(what) => tasks::cluster::run(&global, what),
         }
     }

@@ -96,7 +96,8 @@ fn project(name: &str, environments: &[&Environment], config: &Config) -> Object
 }
 
 /// Lists of a project that are atomic in its CRD and that others may add to.
-const SHARED_LISTS: [&str; 3] = ["destinations", "sourceRepos", "clusterResourceWhitelist"];
+const SHARED_LISTS: [&str; 4] =
+    ["destinations", "sourceRepos", "clusterResourceWhitelist", "namespaceResourceWhitelist"];
 
 /// `desired`, with the entries that `live` has and `desired` lacks put before its own: nothing that somebody
 /// else allowed is taken away. That goes for roles too, whose tokens Argo CD keeps in the same list.
@@ -110,7 +111,7 @@ pub fn merge_project(desired: Object, live: &Object) -> Object {
         project
     });
     let roles = merge_roles(project.list("/spec/roles"), live.list("/spec/roles"));
-    if let Some(spec) = project.get_mut("/spec") {
+    if let (false, Some(spec)) = (roles.is_empty(), project.get_mut("/spec")) {
         spec["roles"] = json!(roles);
     }
     project

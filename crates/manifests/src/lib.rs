@@ -11,10 +11,12 @@ pub mod expose;
 pub mod files;
 pub mod fill;
 pub mod known_hosts;
+pub mod models;
 pub mod object;
 pub mod repository;
 pub mod seldon;
 pub mod trust;
+pub mod waves;
 pub mod webhooks;
 pub mod yaml;
 

@@ -11,6 +11,7 @@ mod git_credentials;
 mod git_repository;
 mod install_argocd;
 mod logging;
+mod models;
 mod project_token;
 mod root_path;
 mod seldon_values;
@@ -92,6 +93,7 @@ pub const ALL: &[&Stage] = &[
     &git_credentials::STAGE,
     &environments::STAGE,
     &logging::STAGE,
+    &models::STAGE,
     &project_token::STAGE,
     &seldon_values::STAGE,
     &webhooks::STAGE,

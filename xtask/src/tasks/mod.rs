@@ -4,6 +4,7 @@ pub(crate) mod argocd;
 pub(crate) mod cluster;
 pub(crate) mod credentials;
 pub(crate) mod init;
+pub(crate) mod model;
 pub(crate) mod plan;
 pub(crate) mod render;
 pub(crate) mod repository;

@@ -52,6 +52,16 @@ impl ArgoVersion {
         self.since(3, 0)
     }
 
+    /// ApplicationSets take Go templates (since 2.5); they are part of Argo CD since 2.3.
+    pub fn has_go_templates(&self) -> bool {
+        self.since(2, 5)
+    }
+
+    /// ApplicationSets may say what a template does with what is missing (since 2.8).
+    pub fn has_template_options(&self) -> bool {
+        self.since(2, 8)
+    }
+
     /// Push events of Azure DevOps are understood (since 3.5).
     pub fn knows_azure_devops_events(&self) -> bool {
         self.since(3, 5)

@@ -23,6 +23,7 @@ pub(super) fn find(config: &Config) -> Vec<Clash> {
     clashes.extend(expose(&config.expose));
     clashes.extend(super::credentials::clashes(config));
     clashes.extend(super::environments::clashes(config));
+    clashes.extend(super::models::clashes(config));
     clashes.extend(super::webhooks::clashes(config));
     clashes
 }

@@ -9,6 +9,7 @@ mod credentials;
 mod environments;
 mod error;
 mod load;
+mod models;
 mod node;
 mod origin;
 mod overlay;

@@ -3,6 +3,7 @@
 mod environment;
 mod expose;
 mod git;
+mod models;
 mod notifications;
 mod seldon;
 mod webhooks;
@@ -17,6 +18,7 @@ use crate::argocd::version::ArgoVersion;
 pub use environment::*;
 pub use expose::*;
 pub use git::*;
+pub use models::*;
 pub use notifications::*;
 pub use seldon::*;
 pub use webhooks::*;
@@ -38,6 +40,9 @@ pub struct Config {
     /// The environment of the request logger; left out where Seldon's logging is not used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logging: Option<Logging>,
+    /// Models in the GitOps repository; left out where there are none, or something else brings them to the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub models: Option<Models>,
     /// Seldon Enterprise Platform, where it is installed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seldon: Option<Seldon>,

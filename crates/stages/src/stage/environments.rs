@@ -51,13 +51,7 @@ pub(super) fn environment_plan(
         plan.notes.extend(istio_note(environment, observed));
     }
     for object in environment_objects(inputs, environments) {
-        let reference = object.reference();
-        if reference.api_version == ARGOPROJ && observed.kind_unknown(&reference) {
-            return Err(PlanError::precondition(
-                format!("the cluster doesn't know the kind {} ({ARGOPROJ})", reference.kind),
-                "install Argo CD first: cargo xtask setup --from install-argocd",
-            ));
-        }
+        refuse_unknown(&object, observed)?;
         let apply = match object.kind() {
             "AppProject" => apply_project(object, observed),
             _ => Apply::new(object),
@@ -67,8 +61,20 @@ pub(super) fn environment_plan(
     Ok(plan)
 }
 
+/// Argo CD's own kinds have to be there before their objects.
+pub(super) fn refuse_unknown(object: &Object, observed: &Observed) -> Result<(), PlanError> {
+    let reference = object.reference();
+    match reference.api_version == ARGOPROJ && observed.kind_unknown(&reference) {
+        false => Ok(()),
+        true => Err(PlanError::precondition(
+            format!("the cluster doesn't know the kind {} ({ARGOPROJ})", reference.kind),
+            "install Argo CD first: cargo xtask setup --from install-argocd",
+        )),
+    }
+}
+
 /// A project's lists are atomic, so what others put there goes along, and only if nobody changes it meanwhile.
-fn apply_project(desired: Object, observed: &Observed) -> Apply {
+pub(super) fn apply_project(desired: Object, observed: &Observed) -> Apply {
     match observed.object(&desired.reference()) {
         None => Apply::new(desired).if_unchanged(None),
         // Forced because the lists are taken over whole, with everything that others had in them.
