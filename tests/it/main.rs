@@ -2,6 +2,7 @@
 
 mod access;
 mod argocd;
+mod checkout;
 mod clone_job;
 mod credentials;
 mod docs;
@@ -12,6 +13,7 @@ mod git_setup;
 mod helm;
 mod killed;
 mod manifests;
+mod models;
 mod port_forward;
 mod projects;
 mod provider;
