@@ -50,9 +50,11 @@ fn a_model_goes_from_one_environment_to_the_next_and_away() {
     let checkout = Checkout::new(&sandbox, "gitops");
     // What an earlier run wrote and did not commit is committed by the next.
     add(&sandbox, &checkout, "s3://models/iris/v1", &["--max-replicas", "4"]).exits(0);
-    add(&sandbox, &checkout, "s3://models/iris/v1", &["--max-replicas", "4", "--commit", "-m", "Begin"]).exits(0);
+    add(&sandbox, &checkout, "s3://models/iris/v1", &["--max-replicas", "4", "--commit", "-m", "Begin"])
+        .exits(0);
     assert_eq!(checkout.git(&["log", "-1", "--format=%s"]), "Begin\n");
-    let promote = |more: &[&str]| model(&sandbox, &checkout, &[&["promote", "iris", "dev", "prod"], more].concat());
+    let promote =
+        |more: &[&str]| model(&sandbox, &checkout, &[&["promote", "iris", "dev", "prod"], more].concat());
     promote(&["--commit"]).exits(0).says("+ models/iris/overlays/prod/kustomization.yaml");
     let overlay = checkout.read("models/iris/overlays/prod/kustomization.yaml");
     assert!(overlay.contains("namespace: prod\n") && overlay.contains("value: 4"), "{overlay}");
@@ -62,7 +64,10 @@ fn a_model_goes_from_one_environment_to_the_next_and_away() {
     let events = listed.exits(0).events_of("model");
     let places: Vec<_> = events.iter().map(|event| (&event["environment"], &event["version"])).collect();
     assert_eq!(format!("{places:?}"), r#"[(String("dev"), String("v1")), (String("prod"), String("v1"))]"#);
-    assert_eq!((&events[0]["runtime"], &events[0]["storageUri"]), (&"kserve".into(), &"s3://models/iris/v1".into()));
+    assert_eq!(
+        (&events[0]["runtime"], &events[0]["storageUri"]),
+        (&"kserve".into(), &"s3://models/iris/v1".into())
+    );
     let shown = model(&sandbox, &checkout, &["list"]);
     assert!(shown.exits(0).stdout.lines().all(|line| line.len() <= 80), "{}", shown.stdout);
 
@@ -91,7 +96,9 @@ fn what_somebody_edited_is_not_overwritten() {
     assert_ne!(checkout.read(base), "mine\n");
     assert_eq!(checkout.read("models/iris/base/extra.yaml"), "mine\n");
     // A new version is an edit, too.
-    add(&sandbox, &checkout, "s3://models/iris/v2", &[]).exits(2).says("overlays/dev/version/kustomization.yaml");
+    add(&sandbox, &checkout, "s3://models/iris/v2", &[])
+        .exits(2)
+        .says("overlays/dev/version/kustomization.yaml");
     add(&sandbox, &checkout, "s3://models/iris/v2", &["--force"]).exits(0).says("+ - MODEL_VERSION=v2");
     // Another environment's files are none of its business, whatever the base has become.
     checkout.git(&["add", "--all"]);
@@ -122,7 +129,9 @@ fn nothing_is_written_outside_of_the_checkout_or_over_something_else() {
     add(&sandbox, &checkout, uri, &["--force"]).exits(2).says("base is in the way: it is no folder");
     std::fs::remove_file(checkout.root.join("models/iris/base")).expect("it is ours");
     checkout.write("models/iris/base/kustomization.yaml/x", "a folder\n");
-    add(&sandbox, &checkout, uri, &["--force"]).exits(2).says("kustomization.yaml is in the way: it is a folder");
+    add(&sandbox, &checkout, uri, &["--force"])
+        .exits(2)
+        .says("kustomization.yaml is in the way: it is a folder");
     assert!(!checkout.has("models/iris/overlays"), "nothing is written before all is checked");
     let elsewhere = std::fs::read_dir(sandbox.work().join("elsewhere")).expect("it is there");
     assert_eq!(elsewhere.count(), 0);
@@ -148,15 +157,29 @@ fn what_cannot_be_is_refused_with_a_reason() {
     add("iris", "../dev", &kserve, "is no environment");
     add("iris", "dev", &["--runtime", "kserve"], "--model-format");
     add("iris", "dev", &["--runtime", "seldon", "--model-format", "pytorch"], "Seldon Core has servers for");
-    add("iris", "dev", &["--runtime", "seldon-core-2", "--model-format", "sklearn", "--gpu", "1"], "shared servers");
+    add(
+        "iris",
+        "dev",
+        &["--runtime", "seldon-core-2", "--model-format", "sklearn", "--gpu", "1"],
+        "shared servers",
+    );
     add("iris", "dev", &["--runtime", "rollout"], "runs an image");
     add("iris", "dev", &["--runtime", "rollout", "--image", "iris:latest"], "another image every day");
     add("iris", "dev", &["--runtime", "rollout", "--image", "iris"], "a tag or a digest");
     add("iris", "dev", &[&kserve[..], &["--cpu", "lots"]].concat(), "an amount such as 500m");
-    add("iris", "dev", &[&kserve[..], &["--min-replicas", "3", "--max-replicas", "2"]].concat(), "--min-replicas");
+    add(
+        "iris",
+        "dev",
+        &[&kserve[..], &["--min-replicas", "3", "--max-replicas", "2"]].concat(),
+        "--min-replicas",
+    );
     let uri = ["add", "iris", "--environment", "dev", "--storage-uri", "https://me:secret@host/x"];
     let outcome = model(&sandbox, &checkout, &[&uri, &kserve[..]].concat());
-    assert!(!outcome.exits(2).says("without credentials").output().contains("secret@"), "{}", outcome.output());
+    assert!(
+        !outcome.exits(2).says("without credentials").output().contains("secret@"),
+        "{}",
+        outcome.output()
+    );
     refused(&["promote", "iris", "dev", "prod"], "has no version in dev");
     let outside = sandbox.work().display().to_string();
     sandbox.run(&["model", "list", "--folder", &outside]).exits(3).says("no checkout of a Git repository");

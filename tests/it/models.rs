@@ -13,10 +13,28 @@ const MODELS: [(&str, &[&str]); 7] = [
     ("kserve", &["--runtime", "kserve", "--model-format", "sklearn", "--gpu", "1"]),
     ("kserve-image", &["--runtime", "kserve", "--image", "registry.example.com/ml/iris:v1"]),
     ("seldon", &["--runtime", "seldon", "--model-format", "sklearn"]),
-    ("seldon-image", &["--runtime", "seldon", "--model-format", "triton", "--image", "triton:24.01", "--gpu", "2"]),
+    (
+        "seldon-image",
+        &["--runtime", "seldon", "--model-format", "triton", "--image", "triton:24.01", "--gpu", "2"],
+    ),
     ("seldon-core-2", &["--runtime", "seldon-core-2", "--model-format", "sklearn", "--memory", "100Ki"]),
-    ("rollout", &["--runtime", "rollout", "--image", "registry.example.com/ml/iris:v1", "--cpu", "2", "--memory", "4Gi"]),
-    ("rollout-gpu", &["--runtime", "rollout", "--image", "localhost:5000/iris@sha256:0123456789abcdef", "--gpu", "1"]),
+    (
+        "rollout",
+        &[
+            "--runtime",
+            "rollout",
+            "--image",
+            "registry.example.com/ml/iris:v1",
+            "--cpu",
+            "2",
+            "--memory",
+            "4Gi",
+        ],
+    ),
+    (
+        "rollout-gpu",
+        &["--runtime", "rollout", "--image", "localhost:5000/iris@sha256:0123456789abcdef", "--gpu", "1"],
+    ),
 ];
 
 /// Whether there is a Kustomize.
@@ -129,7 +147,17 @@ fn a_promotion_changes_the_version_and_nothing_else() {
     let add = |environment: &str, version: &str, most: &str| {
         let image = format!("registry.example.com/iris:{version}");
         let uri = format!("s3://models/iris/{version}");
-        let words = ["model", "add", "iris", "--environment", environment, "--runtime", "rollout", "--folder", &folder];
+        let words = [
+            "model",
+            "add",
+            "iris",
+            "--environment",
+            environment,
+            "--runtime",
+            "rollout",
+            "--folder",
+            &folder,
+        ];
         let more = ["--image", &image, "--storage-uri", &uri, "--max-replicas", most];
         sandbox.run(&[words.as_slice(), &more].concat()).exits(0);
     };
@@ -167,11 +195,18 @@ fn argo_cd_is_told_to_follow_the_models() {
     let api = sandbox.api();
     let argocd = "/apis/argoproj.io/v1alpha1/namespaces/argocd";
     let set = api.get(&format!("{argocd}/applicationsets/models"));
-    assert_eq!(set["spec"]["generators"][0]["git"]["directories"], json!([{ "path": "models/*/overlays/*" }]));
+    assert_eq!(
+        set["spec"]["generators"][0]["git"]["directories"],
+        json!([{ "path": "models/*/overlays/*" }])
+    );
     // What somebody else allowed stays allowed, and a second run has nothing to say about it.
     let project = format!("{argocd}/appprojects/models");
     let destination = json!({ "namespace": "another", "server": "https://kubernetes.default.svc" });
-    api.patch("somebody", &project, &json!([{ "op": "add", "path": "/spec/destinations/-", "value": destination }]));
+    api.patch(
+        "somebody",
+        &project,
+        &json!([{ "op": "add", "path": "/spec/destinations/-", "value": destination }]),
+    );
     sandbox.run(&["setup"]).exits(0);
     let audit = sandbox.audit();
     sandbox.run(&["setup"]).exits(0).says("Nothing changed");

@@ -72,16 +72,17 @@ impl Api {
         let plural = self.plural(version, kind).unwrap_or_else(|| panic!("{kind} ({version}) is not served"));
         let base = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
         let namespace = reference.namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
-        let path = format!(
-            "{base}{namespace}/{plural}/{}?fieldManager=test&fieldValidation=Strict",
-            reference.name
-        );
+        let path =
+            format!("{base}{namespace}/{plural}/{}?fieldManager=test&fieldValidation=Strict", reference.name);
         self.send(Method::PATCH, &path, "application/apply-patch+yaml", object.as_value())
     }
 
     fn plural(&self, api_version: &str, kind: &str) -> Option<String> {
-        let base =
-            if api_version.contains('/') { format!("/apis/{api_version}") } else { format!("/api/{api_version}") };
+        let base = if api_version.contains('/') {
+            format!("/apis/{api_version}")
+        } else {
+            format!("/api/{api_version}")
+        };
         let served = self.find(&base)?;
         let mut resources = served["resources"].as_array()?.iter();
         let found = resources

@@ -28,8 +28,8 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
         clashes.push(Clash::new(
             &["git.repository.project", "models.project", "models"],
             format!(
-                "`git.repository.project` keeps the repository for the project `{project}`, so models in `{}` can't come \
-                 from it; remove the key",
+                "`git.repository.project: {project}` is only for applications of that project, and models are in `{}`; \
+                 remove the key",
                 models.project
             ),
         ));

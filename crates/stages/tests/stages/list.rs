@@ -51,6 +51,7 @@ fn the_order_is_the_guides() {
             "git-credentials",
             "environments",
             "logging",
+            "models",
             "project-token",
             "seldon-values",
             "webhooks",
@@ -69,7 +70,7 @@ fn from_begins_in_the_middle() {
     let selection = Selection { from: Some("environments".into()), ..Selection::default() };
     assert_eq!(
         names(selection),
-        ["environments", "logging", "project-token", "seldon-values", "webhooks", "verify"]
+        ["environments", "logging", "models", "project-token", "seldon-values", "webhooks", "verify"]
     );
 }
 
@@ -83,7 +84,10 @@ fn only_keeps_the_order_of_the_list() {
 fn skip_leaves_out() {
     let selection =
         Selection { from: Some("environments".into()), skip: texts(&["logging"]), ..Selection::default() };
-    assert_eq!(names(selection), ["environments", "project-token", "seldon-values", "webhooks", "verify"]);
+    assert_eq!(
+        names(selection),
+        ["environments", "models", "project-token", "seldon-values", "webhooks", "verify"]
+    );
 }
 
 #[test]
@@ -121,7 +125,7 @@ fn an_unknown_name_anywhere_is_refused() {
 
 #[test]
 fn an_unknown_name_is_told_with_a_near_one_and_all_others() {
-    assert_snapshot!(find("argocd").unwrap_err(), @"there is no stage `argocd` (did you mean `install-argocd`?); stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, project-token, seldon-values, webhooks, verify");
-    assert_snapshot!(find("nonsense").unwrap_err(), @"there is no stage `nonsense`; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, project-token, seldon-values, webhooks, verify");
-    assert_snapshot!(find("").unwrap_err(), @"there is no stage ``; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, project-token, seldon-values, webhooks, verify");
+    assert_snapshot!(find("argocd").unwrap_err(), @"there is no stage `argocd` (did you mean `install-argocd`?); stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, models, project-token, seldon-values, webhooks, verify");
+    assert_snapshot!(find("nonsense").unwrap_err(), @"there is no stage `nonsense`; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, models, project-token, seldon-values, webhooks, verify");
+    assert_snapshot!(find("").unwrap_err(), @"there is no stage ``; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, models, project-token, seldon-values, webhooks, verify");
 }
