@@ -181,6 +181,14 @@ fn what_cannot_be_is_refused_with_a_reason() {
         outcome.output()
     );
     refused(&["promote", "iris", "dev", "prod"], "has no version in dev");
+    refused(
+        &["remove", "iris", "--environment", "../../..", "--commit"],
+        "can't be the name of an environment",
+    );
     let outside = sandbox.work().display().to_string();
-    sandbox.run(&["model", "list", "--folder", &outside]).exits(3).says("no checkout of a Git repository");
+    sandbox
+        .run(&["model", "list", "--folder", &outside])
+        .exits(3)
+        .says("no checkout of a Git repository")
+        .says("git clone https://git.example/ml/gitops");
 }

@@ -13,7 +13,7 @@ use stages::select::Selection;
 use crate::failure::Failure;
 use crate::tasks;
 
-pub(crate) use model::{AddModel, Model, Written};
+pub(crate) use model::{AddModel, Model, Place, Written};
 
 /// From a config file and a Kubernetes cluster to a verified GitOps set-up with Argo CD.
 #[derive(Debug, Parser)]

@@ -79,9 +79,10 @@ impl Checkout {
     /// Every file below a folder, which need not be there. Links are not followed, and large files passed over.
     pub fn read(&self, folder: &str) -> Result<Files, CheckoutError> {
         let mut files = Files::new();
-        if self.in_the_way(&format!("{folder}/any"))?.is_none() {
-            self.read_into(folder, &mut files)?;
+        if let Some((path, what)) = self.in_the_way(&format!("{folder}/any"))? {
+            return Err(CheckoutError::InTheWay { path, what });
         }
+        self.read_into(folder, &mut files)?;
         Ok(files)
     }
 

@@ -24,14 +24,10 @@ fn model(name: &str, runtime: Runtime) -> Model {
     }
 }
 
-fn known() -> BTreeSet<String> {
-    ["dev", "prod"].map(String::from).into()
-}
-
 /// The files once the model is added to these environments.
 fn added(model: &Model, environments: &[&str], settings: &Models, there: Files) -> Result<Files, ModelError> {
     let environments: Vec<String> = environments.iter().map(ToString::to_string).collect();
-    let changes = models::add(model, &environments, &known(), settings, &there, false)?;
+    let changes = models::add(model, &environments, &config(settings.clone()), &there, false)?;
     Ok(done(there, changes))
 }
 
@@ -209,25 +205,25 @@ fn a_runtime_of_another_kind_is_no_edit() {
 
 #[test]
 fn applications_have_names_of_their_own() {
-    let settings = Models::default();
-    let known: BTreeSet<String> = ["c", "b-c"].map(String::from).into();
+    let config =
+        Config { environments: ["c", "b-c"].map(Environment::new).into(), ..config(Models::default()) };
     let add = |name: &str, environment: &str, there: &Files| {
-        models::add(&model(name, Runtime::KServe), &[environment.into()], &known, &settings, there, false)
+        models::add(&model(name, Runtime::KServe), &[environment.into()], &config, there, false)
     };
     let there = done(Files::new(), add("a", "b-c", &Files::new()).unwrap());
     let error = add("a-b", "c", &there).unwrap_err();
-    assert_eq!(
-        error,
-        ModelError::SameApplication { name: "a-b-c".into(), model: "a".into(), environment: "b-c".into() }
-    );
+    assert_eq!(error, ModelError::SameApplication { name: "a-b-c".into(), owner: "model a in b-c".into() });
     assert!(add("a", "b-c", &there).is_ok(), "it may have its own");
+    let error = add("seldon-gitops", "c", &there).unwrap_err();
+    let owner = "the environment c".into();
+    assert_eq!(error, ModelError::SameApplication { name: "seldon-gitops-c".into(), owner });
 }
 
 #[test]
 fn a_promotion_is_refused_where_an_overlay_says_its_namespace_in_another_way() {
     let settings = Models::default();
     let mut there = added(&model("iris", Runtime::KServe), &["dev"], &settings, Files::new()).unwrap();
-    let promote = |there: &Files| models::promote("iris", ("dev", "prod"), &known(), &settings, there);
+    let promote = |there: &Files| models::promote("iris", ("dev", "prod"), &config(settings.clone()), there);
     let path = "models/iris/overlays/dev/kustomization.yaml";
     let commented = there[path].replace("namespace: dev\n", "# Ours.\nnamespace: dev  \n");
     there.insert(path.into(), commented);
@@ -252,7 +248,7 @@ fn what_others_wrote_is_listed_as_far_as_it_is_understood() {
     let path = "ml/models/iris/overlays/dev/kustomization.yaml";
     let image = "images: [{name: model-server, newName: registry.example.com/iris, newTag: v9}]\n";
     there.insert(path.into(), format!("{}{image}", there[path]));
-    let listed = models::list(&settings, &there);
+    let listed = models::list(&config(settings), &there);
     let shown: Vec<_> =
         listed.iter().map(|it| (it.model.as_str(), it.version.as_deref(), it.image.as_deref())).collect();
     assert_eq!(shown, [("iris", Some("v1"), Some("registry.example.com/iris:v9")), ("theirs", None, None)]);

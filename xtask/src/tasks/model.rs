@@ -1,23 +1,21 @@
 //! `model add|list|promote|remove`: models in a checkout of the GitOps repository.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use git_credentials::checkout::Checkout;
-use manifests::config::{Config, Models};
+use git_credentials::checkout::{Checkout, CheckoutError};
 use manifests::models::{self, Deployed, FileChange, Files};
 
-use crate::args::{AddModel, Global, Model, Written};
+use crate::args::{AddModel, Global, Model, Place, Written};
 use crate::failure::Failure;
 use crate::report::count;
 use crate::session::Session;
 
 pub(crate) fn run(global: &Global, what: Model) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
-    let settings = session.config.models.clone().unwrap_or_default();
-    let work = Work { known: environments(&session.config), session: &session, settings };
+    let folder = session.config.models.clone().unwrap_or_default().folder;
+    let work = Work { session: &session, folder };
     match what {
-        Model::List(place) => work.list(&Checkout::of(&place.folder)?),
+        Model::List(place) => work.list(&place),
         Model::Add(args) => work.add(&args),
         Model::Promote { name, from, to, written } => work.promote(&name, (&from, &to), &written),
         Model::Remove { name, environment, written } => work.remove(&name, environment.as_deref(), &written),
@@ -25,14 +23,10 @@ pub(crate) fn run(global: &Global, what: Model) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn environments(config: &Config) -> BTreeSet<String> {
-    config.environments.iter().map(|environment| environment.namespace.clone()).collect()
-}
-
 struct Work<'a> {
     session: &'a Session,
-    settings: Models,
-    known: BTreeSet<String>,
+    /// Where models are in the repository.
+    folder: String,
 }
 
 impl Work<'_> {
@@ -42,12 +36,12 @@ impl Work<'_> {
         let environments = args.environment.join(", ");
         let message = format!("Add model {} {} to {environments}", model.name, model.version());
         self.change(written, &message, |there| {
-            models::add(&model, &args.environment, &self.known, &self.settings, there, written.force)
+            models::add(&model, &args.environment, &self.session.config, there, written.force)
         })?;
         if self.session.config.models.is_none() {
             self.session.report.paragraph(&format!(
                 "Argo CD does not follow {}/ yet: add `models: {{}}` to the configuration, and run cargo xtask setup",
-                self.settings.folder
+                self.folder
             ));
         }
         Ok(())
@@ -55,16 +49,24 @@ impl Work<'_> {
 
     fn promote(&self, name: &str, (from, to): (&str, &str), written: &Written) -> Result<(), Failure> {
         let message = format!("Promote model {name} from {from} to {to}");
-        self.change(written, &message, |there| {
-            models::promote(name, (from, to), &self.known, &self.settings, there)
-        })
+        self.change(written, &message, |there| models::promote(name, (from, to), &self.session.config, there))
     }
 
     fn remove(&self, name: &str, environment: Option<&str>, written: &Written) -> Result<(), Failure> {
         let from = environment.map(|environment| format!(" from {environment}")).unwrap_or_default();
         self.change(written, &format!("Remove model {name}{from}"), |there| {
-            models::remove(name, environment, &self.settings, there)
+            models::remove(name, environment, &self.session.config, there)
         })
+    }
+
+    fn checkout(&self, place: &Place) -> Result<Checkout, Failure> {
+        let url = self.session.config.git.repo_url();
+        match Checkout::of(&place.folder) {
+            Err(error @ CheckoutError::None(_)) if !url.is_empty() => {
+                Err(Failure::Precondition(format!("{error}: git clone {url}")))
+            }
+            checkout => Ok(checkout?),
+        }
     }
 
     /// Reads what is there, shows what changes, writes it, and commits it where that is asked for.
@@ -74,8 +76,8 @@ impl Work<'_> {
         message: &str,
         changes: impl FnOnce(&Files) -> Result<models::Changes, models::ModelError>,
     ) -> Result<(), Failure> {
-        let checkout = Checkout::of(&written.place.folder)?;
-        let there = checkout.read(&self.settings.folder)?;
+        let checkout = self.checkout(&written.place)?;
+        let there = checkout.read(&self.folder)?;
         let models::Changes { changes, all } = changes(&there)?;
         checkout.check(&changes, written.force)?;
         for change in &changes {
@@ -121,15 +123,16 @@ impl Work<'_> {
         }
     }
 
-    fn list(&self, checkout: &Checkout) -> Result<(), Failure> {
+    fn list(&self, place: &Place) -> Result<(), Failure> {
         let report = &self.session.report;
-        let listed = models::list(&self.settings, &checkout.read(&self.settings.folder)?);
+        let there = self.checkout(place)?.read(&self.folder)?;
+        let listed = models::list(&self.session.config, &there);
         if report.is_json() {
             listed.iter().for_each(|model| report.model(model));
             return Ok(());
         }
         if listed.is_empty() {
-            report.paragraph(&format!("no models in {}/: cargo xtask model add", self.settings.folder));
+            report.paragraph(&format!("no models in {}/: cargo xtask model add", self.folder));
         }
         let mut last = "";
         for model in &listed {
@@ -146,11 +149,8 @@ impl Work<'_> {
     fn list_one(&self, model: &Deployed) {
         let report = &self.session.report;
         let version = model.version.as_deref().unwrap_or("-");
-        let unknown = if self.known.contains(&model.environment) {
-            ""
-        } else {
-            ", no environment of the configuration"
-        };
+        let known = self.session.config.environments.iter().any(|it| it.namespace == model.environment);
+        let unknown = if known { "" } else { ", no environment of the configuration" };
         report.wrapped("  ", &format!("{}: {version}{unknown}", model.environment), "      ");
         for value in [&model.storage_uri, &model.image].into_iter().flatten() {
             report.line(&format!("      {value}"));

@@ -24,6 +24,9 @@ pub enum ModelError {
         /// What is expected.
         why: String,
     },
+    /// The name can't be an environment's.
+    #[error("`{0}` can't be the name of an environment\n  see what there is: cargo xtask model list")]
+    Environment(String),
     /// There is no such environment.
     #[error("`{name}` is no environment of the configuration\n  those are: {known}")]
     UnknownEnvironment {
@@ -42,16 +45,13 @@ pub enum ModelError {
     },
     /// Two Applications would have one name.
     #[error(
-        "the Application would be called `{name}`, as that of model {model} in {environment} is\n  take another name for \
-         the model"
+        "the Application would be called `{name}`, as that of {owner} is\n  take another name for the model"
     )]
     SameApplication {
         /// Its name.
         name: String,
-        /// The other model.
-        model: String,
-        /// Where it runs.
-        environment: String,
+        /// Whose it is already.
+        owner: String,
     },
     /// The model is there already, and is of another runtime.
     #[error(

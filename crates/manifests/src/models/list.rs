@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Files, Image, Runtime, STORAGE_URI, kustomize};
-use crate::config::Models;
+use crate::config::{Config, Models};
 use crate::yaml;
 
 /// A model in an environment. What its files don't say in the usual place is `None`.
@@ -33,7 +33,8 @@ impl Deployed {
 }
 
 /// Every model in every environment that has it, by name.
-pub fn list(settings: &Models, there: &Files) -> Vec<Deployed> {
+pub fn list(config: &Config, there: &Files) -> Vec<Deployed> {
+    let settings = &*super::settings(config);
     let prefix = format!("{}/", settings.folder);
     let places: BTreeSet<(&str, &str)> = there
         .keys()

@@ -15,6 +15,7 @@ mod request;
 mod rollout;
 mod seldon;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 pub use change::{Changes, FileChange, Files, lines};
@@ -24,7 +25,7 @@ pub use image::Image;
 pub use list::{Deployed, list};
 pub use request::{Model, Runtime};
 
-use crate::config::Models;
+use crate::config::{Config, Logging, Models};
 use crate::object::Object;
 
 /// Longest name of an Application: Argo CD before 3.0 writes it into a label.
@@ -82,36 +83,38 @@ fn files(model: &Model, environments: &[String], settings: &Models) -> Files {
     files
 }
 
-/// Adds a model to some environments of `known`. A file that is there with other contents is somebody's work: it is
-/// replaced only by `force`.
+/// Adds a model to some environments. A file that is there with other contents is somebody's work: it is replaced only
+/// by `force`.
 pub fn add(
     model: &Model,
     environments: &[String],
-    known: &BTreeSet<String>,
-    settings: &Models,
+    config: &Config,
     there: &Files,
     force: bool,
 ) -> Result<Changes, ModelError> {
     model.check()?;
+    let settings = settings(config);
     for environment in environments {
-        check_application(&model.name, environment, known, settings, there)?;
+        check_application(&model.name, environment, config, there)?;
     }
-    if let Some(other) = list::runtime(&model.name, settings, there).filter(|other| *other != model.runtime) {
-        return Err(ModelError::OtherRuntime { name: model.name.clone(), there: other });
+    let other = list::runtime(&model.name, &settings, there).filter(|other| *other != model.runtime);
+    match other {
+        Some(other) => Err(ModelError::OtherRuntime { name: model.name.clone(), there: other }),
+        None => change::towards(files(model, environments, &settings), there, force),
     }
-    change::towards(files(model, environments, settings), there, force)
 }
 
 /// Removes a model, or what it is in one environment.
 pub fn remove(
     name: &str,
     environment: Option<&str>,
-    settings: &Models,
+    config: &Config,
     there: &Files,
 ) -> Result<Changes, ModelError> {
     request::check_name(name)?;
-    let mut folder = format!("{}/{name}", settings.folder);
+    let mut folder = format!("{}/{name}", settings(config).folder);
     if let Some(environment) = environment {
+        request::check_environment(environment)?;
         folder = format!("{folder}/overlays/{environment}");
     }
     let is_in = |path: &str| path.strip_prefix(&folder).is_some_and(|rest| rest.starts_with('/'));
@@ -125,12 +128,11 @@ pub fn remove(
 pub fn promote(
     name: &str,
     (from, to): (&str, &str),
-    known: &BTreeSet<String>,
-    settings: &Models,
+    config: &Config,
     there: &Files,
 ) -> Result<Changes, ModelError> {
     request::check_name(name)?;
-    let overlay = |environment: &str| format!("{}/{name}/overlays/{environment}", settings.folder);
+    let overlay = |environment: &str| format!("{}/{name}/overlays/{environment}", settings(config).folder);
     let version = |environment: &str| format!("{}/version/{}", overlay(environment), kustomize::FILE);
     let Some(text) = there.get(&version(from)) else {
         return Err(ModelError::NoVersion {
@@ -139,7 +141,7 @@ pub fn promote(
             path: version(from),
         });
     };
-    check_application(name, to, known, settings, there)?;
+    check_application(name, to, config, there)?;
     let mut files = Files::from([(version(to), text.clone())]);
     let file = |environment: &str| format!("{}/{}", overlay(environment), kustomize::FILE);
     if !there.contains_key(&file(to)) {
@@ -150,35 +152,36 @@ pub fn promote(
     change::towards(files, there, true)
 }
 
+/// What the configuration says of models, or what it would say by default.
+fn settings(config: &Config) -> Cow<'_, Models> {
+    config.models.as_ref().map_or_else(|| Cow::Owned(Models::default()), Cow::Borrowed)
+}
+
 /// The environment is one, and the Application's name is nobody else's.
 fn check_application(
     name: &str,
     environment: &str,
-    known: &BTreeSet<String>,
-    settings: &Models,
+    config: &Config,
     there: &Files,
 ) -> Result<(), ModelError> {
-    if !known.contains(environment) {
-        return Err(ModelError::UnknownEnvironment {
-            name: environment.into(),
-            known: known.iter().cloned().collect::<Vec<_>>().join(", "),
-        });
+    let mut known = config.environments.iter().map(|it| it.namespace.as_str());
+    if !known.clone().any(|it| it == environment) {
+        let known: Vec<&str> = known.by_ref().collect();
+        return Err(ModelError::UnknownEnvironment { name: environment.into(), known: known.join(", ") });
     }
     let application = format!("{name}-{environment}");
     if application.len() > LONGEST_APPLICATION {
         return Err(ModelError::LongApplication { name: application });
     }
-    let others = list(settings, there);
-    let same = others.iter().find(|other| {
-        (other.model.as_str(), other.environment.as_str()) != (name, environment)
-            && other.application() == application
-    });
+    let models =
+        list(config, there).into_iter().filter(|it| (&*it.model, &*it.environment) != (name, environment));
+    let models = models.map(|it| (it.application(), format!("model {} in {}", it.model, it.environment)));
+    let logging = config.logging.iter().map(Logging::environment);
+    let own = config.environments.iter().cloned().chain(logging);
+    let own = own.map(|it| (it.application(), format!("the environment {}", it.namespace)));
+    let same = models.chain(own).find(|(other, _)| *other == application);
     match same {
-        Some(other) => Err(ModelError::SameApplication {
-            name: application,
-            model: other.model.clone(),
-            environment: other.environment.clone(),
-        }),
+        Some((_, owner)) => Err(ModelError::SameApplication { name: application, owner }),
         None => Ok(()),
     }
 }

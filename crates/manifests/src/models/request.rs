@@ -198,6 +198,13 @@ pub(super) fn check_name(name: &str) -> Result<(), ModelError> {
     }
 }
 
+/// Whether a name can be an environment's: it is a namespace's and a folder's.
+pub(super) fn check_environment(name: &str) -> Result<(), ModelError> {
+    let is_sound =
+        is_label(name) && name.chars().all(|c| c == '-' || c.is_ascii_lowercase() || c.is_ascii_digit());
+    if is_sound { Ok(()) } else { Err(ModelError::Environment(name.into())) }
+}
+
 fn is_label(text: &str) -> bool {
     let edge = |c: char| c.is_ascii_alphanumeric();
     text.len() <= LONGEST_LABEL
