@@ -33,6 +33,9 @@ fn only_its_files_are_committed_and_a_second_run_changes_nothing() {
     checkout.write("README.md", "edited\n");
     add(&sandbox, &checkout, uri, &["--plan"]).exits(0).says("6 files would change");
     assert!(!checkout.has("models"), "a plan writes nothing");
+    let planned = add(&sandbox, &checkout, uri, &["--plan", "--output", "json"]);
+    let events = planned.exits(0).events_of("file");
+    assert!(events.len() == 6 && events.iter().all(|event| event["change"] == "created"), "{events:?}");
     add(&sandbox, &checkout, uri, &["--commit"]).exits(0).says("Add model iris v1 to dev");
     let files = checkout.committed();
     assert_eq!(files.len(), 6, "{files:?}");

@@ -8,7 +8,8 @@ use manifests::{Object, waves, yaml};
 use serde_json::{Value, json};
 
 fn model(name: &str, runtime: Runtime) -> Model {
-    let image = (runtime == Runtime::Rollout).then(|| Image::parse("registry.example.com/iris:v1").unwrap());
+    let image = (runtime == Runtime::Rollout)
+        .then(|| Image::parse("registry.example.com/iris:v1").expect("an image"));
     Model {
         name: name.into(),
         runtime,
@@ -43,9 +44,9 @@ fn done(mut there: Files, changes: models::Changes) -> Files {
 
 /// The objects of a model's base.
 fn objects(model: &Model, settings: &Models) -> Vec<Object> {
-    let files = added(model, &["dev"], settings, Files::new()).unwrap();
+    let files = added(model, &["dev"], settings, Files::new()).expect("it can be added");
     let parsed = files.iter().filter(|(path, _)| path.contains("/base/") && !path.contains("kustom"));
-    parsed.flat_map(|(_, text)| yaml::parse_objects(text).unwrap()).collect()
+    parsed.flat_map(|(_, text)| yaml::parse_objects(text).expect("objects")).collect()
 }
 
 fn config(models: Models) -> Config {

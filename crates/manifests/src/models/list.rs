@@ -25,26 +25,24 @@ pub struct Deployed {
     pub storage_uri: Option<String>,
 }
 
-impl Deployed {
-    /// Name of its Application.
-    pub fn application(&self) -> String {
-        format!("{}-{}", self.model, self.environment)
-    }
-}
-
 /// Every model in every environment that has it, by name.
 pub fn list(config: &Config, there: &Files) -> Vec<Deployed> {
-    let settings = &*super::settings(config);
+    let settings = super::settings(config);
+    let places = places(&settings, there).into_iter();
+    places.map(|(model, environment)| deployed(model, environment, &settings, there)).collect()
+}
+
+/// The names of every model and of an environment that has it.
+pub(super) fn places<'f>(settings: &Models, there: &'f Files) -> BTreeSet<(&'f str, &'f str)> {
     let prefix = format!("{}/", settings.folder);
-    let places: BTreeSet<(&str, &str)> = there
-        .keys()
-        .filter_map(|path| {
-            let mut parts = path.strip_prefix(&prefix)?.split('/');
-            let model = parts.next()?;
-            (parts.next()? == "overlays").then_some((model, parts.next()?)).filter(|_| parts.next().is_some())
-        })
-        .collect();
-    places.into_iter().map(|(model, environment)| deployed(model, environment, settings, there)).collect()
+    let place = |path: &'f str| {
+        let mut parts = path.strip_prefix(&prefix)?.split('/');
+        let model = parts.next()?;
+        let environment = parts.next().filter(|name| *name == "overlays").and_then(|_| parts.next())?;
+        // A file of that name is no overlay.
+        parts.next().map(|_| (model, environment))
+    };
+    there.keys().filter_map(|path| place(path)).collect()
 }
 
 fn deployed(model: &str, environment: &str, settings: &Models, there: &Files) -> Deployed {

@@ -164,18 +164,17 @@ fn check_application(
     config: &Config,
     there: &Files,
 ) -> Result<(), ModelError> {
-    let mut known = config.environments.iter().map(|it| it.namespace.as_str());
-    if !known.clone().any(|it| it == environment) {
-        let known: Vec<&str> = known.by_ref().collect();
+    let known: Vec<&str> = config.environments.iter().map(|it| it.namespace.as_str()).collect();
+    if !known.contains(&environment) {
         return Err(ModelError::UnknownEnvironment { name: environment.into(), known: known.join(", ") });
     }
     let application = format!("{name}-{environment}");
     if application.len() > LONGEST_APPLICATION {
         return Err(ModelError::LongApplication { name: application });
     }
-    let models =
-        list(config, there).into_iter().filter(|it| (&*it.model, &*it.environment) != (name, environment));
-    let models = models.map(|it| (it.application(), format!("model {} in {}", it.model, it.environment)));
+    let settings = settings(config);
+    let models = list::places(&settings, there).into_iter().filter(|place| *place != (name, environment));
+    let models = models.map(|(model, at)| (format!("{model}-{at}"), format!("model {model} in {at}")));
     let logging = config.logging.iter().map(Logging::environment);
     let own = config.environments.iter().cloned().chain(logging);
     let own = own.map(|it| (it.application(), format!("the environment {}", it.namespace)));
