@@ -14,7 +14,7 @@ use crate::PROGRAM;
 
 static SHARED: Shared = Shared::new();
 
-const STAGES: [&str; 15] = [
+const STAGES: [&str; 16] = [
     "cluster",
     "install-argocd",
     "admin-password",
@@ -26,6 +26,7 @@ const STAGES: [&str; 15] = [
     "git-credentials",
     "environments",
     "logging",
+    "models",
     "project-token",
     "seldon-values",
     "webhooks",
