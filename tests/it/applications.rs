@@ -79,6 +79,10 @@ fn everything(version: &str, file: &str) -> String {
         .replace("applicationSets:\n", &format!("applicationSets:{sets}\n"))
         .replace("\nprojects:\n", &format!("\nprojects:{projects}\n"))
         .replace("\napplications:\n", &format!("\napplications:{apps}\n"));
+    // PagerDuty's newer interface is known since 2.8.
+    let pagerduty = "{pagerduty: {integrationKeys: {ml: {env: PAGERDUTY_KEY}}}}";
+    assert!(text.contains(pagerduty));
+    let text = text.replace(pagerduty, "{slack: {token: {env: SLACK_TOKEN}}}");
     text.replace("version: v3.5.1", &format!("version: {version}\n  manifest: {{file: {file}}}"))
 }
 

@@ -166,6 +166,13 @@ fn the_readme_shows_the_configuration_that_init_writes() {
 }
 
 #[test]
+fn the_page_on_machine_learning_has_the_waves_as_they_are() {
+    let page = read("docs/ml.md");
+    let shown = page.split("<!-- waves -->\n").nth(1).and_then(|rest| rest.split("<!-- /waves -->").next());
+    assert_eq!(shown, Some(manifests::waves::markdown().as_str()));
+}
+
+#[test]
 fn the_picture_has_every_stage() {
     let picture = code(&read("README.md"), "text").join("\n");
     let sandbox = Sandbox::new(PROGRAM);
@@ -191,8 +198,8 @@ fn every_event_is_documented() {
 fn links_in_the_documents_lead_somewhere() {
     for name in DOCUMENTS {
         let text = read(name);
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let local = !target.contains("://");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let local = !target.is_empty() && !target.contains("://");
             assert!(!local || root().join(name).with_file_name(target).exists(), "{name}: {target}");
         }
     }

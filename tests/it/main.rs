@@ -3,6 +3,7 @@
 mod access;
 mod applications;
 mod argocd;
+mod checkout;
 mod clone_job;
 mod clusters;
 mod credentials;
@@ -17,6 +18,7 @@ mod helm;
 mod killed;
 mod lint;
 mod manifests;
+mod models;
 mod notifications;
 mod port_forward;
 mod projects;

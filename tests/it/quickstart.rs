@@ -14,7 +14,7 @@ use crate::PROGRAM;
 
 static SHARED: Shared = Shared::new();
 
-const STAGES: [&str; 18] = [
+const STAGES: [&str; 19] = [
     "cluster",
     "install-argocd",
     "admin-password",
@@ -27,6 +27,7 @@ const STAGES: [&str; 18] = [
     "environments",
     "logging",
     "applications",
+    "models",
     "project-token",
     "seldon-values",
     "webhooks",

@@ -7,6 +7,8 @@
 mod api;
 mod argocd;
 mod audit;
+mod checkout;
+mod definitions;
 mod docker;
 mod git_host;
 mod git_server;
@@ -30,6 +32,8 @@ use cluster::tools::{Progress, Tool, ToolContext};
 pub use api::{Api, Refusal};
 pub use argocd::{ArgoCd, Behaviour};
 pub use audit::{Audit, Write};
+pub use checkout::Checkout;
+pub use definitions::{permissive_definitions, published_definitions};
 pub use docker::docker_at_hand;
 pub use git_host::{Asked, Endpoint, Form, GitHost, Hold};
 pub use git_server::{Access, Contents, GitServer, Login};

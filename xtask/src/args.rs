@@ -1,6 +1,7 @@
 //! The command line. Parsing does no work; `run` hands over to the tasks.
 
 mod clusters;
+mod model;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use crate::failure::Failure;
 use crate::tasks;
 
 pub(crate) use clusters::{AddCluster, CheckClusters, Clusters, RemoveCluster};
+pub(crate) use model::{AddModel, Model, Place, Written};
 
 /// From a config file and a Kubernetes cluster to a verified GitOps set-up with Argo CD.
 #[derive(Debug, Parser)]
@@ -100,6 +102,9 @@ enum Task {
     /// Clusters that Argo CD deploys to, apart from its own: add, check, remove
     #[command(subcommand)]
     Clusters(Clusters),
+    /// Add, list, promote and remove models in a checkout of the GitOps repository
+    #[command(subcommand)]
+    Model(Box<Model>),
     /// Make, delete and find the cluster
     #[command(subcommand)]
     Cluster(Cluster),
@@ -427,6 +432,7 @@ impl Args {
             Task::Seldon(what) => tasks::seldon::run(&global, what),
             Task::Webhooks(what) => tasks::webhooks::run(&global, what),
             Task::Clusters(what) => tasks::clusters::run(&global, what),
+            Task::Model(what) => tasks::model::run(&global, *what),
             Task::Cluster(what) => tasks::cluster::run(&global, what),
         }
     }

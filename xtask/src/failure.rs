@@ -4,12 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use cluster::ClusterError;
+use git_credentials::checkout::CheckoutError;
 use git_credentials::host_keys::ScanError;
 use git_credentials::remote::Category;
 use git_credentials::repository::RepositoryError;
 use git_credentials::{CredentialError, HostError, KeyError, RemoteError, SecretError};
 use manifests::argocd::install::InstallError;
 use manifests::config::ConfigErrors;
+use manifests::models::ModelError;
 use stages::PlanError;
 use stages::select::{SelectionError, UnknownStage};
 
@@ -168,6 +170,22 @@ impl From<RepositoryError> for Failure {
         match error {
             RepositoryError::NoGit | RepositoryError::InTheWay(_) => Self::Precondition(error.to_string()),
             _ => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<CheckoutError> for Failure {
+    fn from(error: CheckoutError) -> Self {
+        match error {
+            CheckoutError::InTheWay { .. } | CheckoutError::Uncommitted(_) => Self::Usage(error.to_string()),
+            CheckoutError::Git { .. } => Self::Refused(error.to_string()),
+            _ => Self::Precondition(error.to_string()),
         }
     }
 }

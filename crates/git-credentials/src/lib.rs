@@ -4,6 +4,7 @@
 
 mod agent;
 mod bounded;
+pub mod checkout;
 pub mod credentials;
 mod git;
 pub mod github_app;

@@ -15,7 +15,8 @@ use crate::argocd::application::{
 };
 use crate::argocd::names::ARGOPROJ;
 use crate::argocd::project::{ClusterKind, ProjectSpec};
-use crate::config::{self, Application, Config, Git, GroupKind, KindSet, Project, Subscription, SyncOption};
+use crate::config::{self, Application, Config, Git, GroupKind, KindSet, Project, SyncOption};
+use crate::notifications;
 use crate::object::{self, Object, ObjectRef};
 
 pub use generator::{Gives, gives};
@@ -103,18 +104,12 @@ fn application(application: &Application, config: &Config) -> Object {
         .with("spec", object::to_json(&spec(application, &config.git)));
     let object = application.labels.iter().fold(object, |object, (key, value)| object.with_label(key, value));
     let wave = application.wave.map(|wave| ("argocd.argoproj.io/sync-wave".to_owned(), wave.to_string()));
-    let annotations = application.subscriptions.iter().map(subscription).chain(wave);
+    let annotations = notifications::annotations(&application.subscriptions).into_iter().chain(wave);
     let mut object = annotations.fold(object, |object, (key, value)| object.with_annotation(&key, &value));
     if let (true, Some(metadata)) = (application.finalizer, object.get_mut("/metadata")) {
         metadata["finalizers"] = [FINALIZER].as_slice().into();
     }
     object
-}
-
-/// The annotation by which somebody is told.
-fn subscription(subscription: &Subscription) -> (String, String) {
-    let Subscription { trigger, service, recipients } = subscription;
-    (format!("notifications.argoproj.io/subscribe.{trigger}.{service}"), recipients.join(";"))
 }
 
 fn spec(application: &Application, git: &Git) -> ApplicationSpec {

@@ -15,12 +15,14 @@ pub mod fill;
 pub mod health;
 pub mod kinds;
 pub mod known_hosts;
+pub mod models;
 pub mod notifications;
 pub mod object;
 pub mod repository;
 pub mod seldon;
 pub mod source;
 pub mod trust;
+pub mod waves;
 pub mod webhooks;
 pub mod yaml;
 

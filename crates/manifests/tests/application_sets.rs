@@ -41,6 +41,7 @@ fn a_set_has_its_generators_and_its_template() {
     labels: {{env: '{{{{index .metadata.labels \"env\"}}}}'}}
     subscriptions: [{{trigger: on-sync-failed, service: slack, recipients: [ml]}}]
   preserveResourcesOnDeletion: true
+notifications: {{services: {{slack: {{slack: {{token: {{env: SLACK_TOKEN}}}}}}}}}}
 "
     );
     let [project, set] = objects(&text);

@@ -112,6 +112,10 @@ fn an_application_with_everything() {
   subscriptions:
   - {trigger: on-deployed, service: slack, recipients: [a, b]}
   - {trigger: on-deployed, service: hook}
+notifications:
+  services:
+    slack: {slack: {token: {env: SLACK_TOKEN}}}
+    hook: {webhook: {url: 'https://hooks.example.com/argocd'}}
 ";
     let project = "projects: [{name: ml, sourceRepos: ['https://charts.example.com'], uses: [policy], \
                    destinations: [{namespace: ml-a, cluster: prod}]}]\n";

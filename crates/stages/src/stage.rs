@@ -13,6 +13,7 @@ mod git_repository;
 mod health_checks;
 mod install_argocd;
 mod logging;
+mod models;
 mod notifications;
 mod project_token;
 mod root_path;
@@ -98,6 +99,7 @@ pub const ALL: &[&Stage] = &[
     &environments::STAGE,
     &logging::STAGE,
     &applications::STAGE,
+    &models::STAGE,
     &project_token::STAGE,
     &seldon_values::STAGE,
     &webhooks::STAGE,

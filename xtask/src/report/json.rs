@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use manifests::clusters::Stored;
+use manifests::models::Deployed;
 use serde_json::{Value, json};
 use stages::teardown::Undoing;
 use stages::{Plan, Stage};
@@ -43,6 +44,18 @@ pub(super) fn stage_undone(stage: &str, undoing: &Undoing, took: Duration) {
 pub(super) fn stage_finished(stage: &str, outcome: &Outcome, took: Duration) {
     let seconds = took.as_secs_f64();
     print(&json!({ "event": "stage-finished", "stage": stage, "outcome": outcome, "seconds": seconds }));
+}
+
+pub(super) fn model(model: &Deployed) {
+    print(&json!({
+        "event": "model", "model": model.model, "environment": model.environment,
+        "runtime": model.runtime.map(|runtime| runtime.to_string()), "version": model.version,
+        "image": model.image, "storageUri": model.storage_uri,
+    }));
+}
+
+pub(super) fn file(path: &str, change: &str) {
+    print(&json!({ "event": "file", "path": path, "change": change }));
 }
 
 pub(super) fn finished(summary: &Summary) {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use cluster::tools::{Event as ToolEvent, Progress};
 use manifests::ObjectRef;
 use manifests::clusters::Stored;
+use manifests::models::Deployed;
 use serde::Serialize;
 use stages::teardown::Undoing;
 use stages::{Plan, Stage};
@@ -237,6 +238,16 @@ impl Report {
     /// The same with something in front, and another indent.
     pub(crate) fn wrapped(&self, first: &str, text: &str, indent: &str) {
         wrap(text, first, indent).iter().for_each(|line| self.line(line));
+    }
+
+    /// A model in an environment, for programs.
+    pub(crate) fn model(&self, model: &Deployed) {
+        json::model(model);
+    }
+
+    /// A file of the user's was created, changed or removed, for programs.
+    pub(crate) fn file(&self, path: &str, change: &str) {
+        json::file(path, change);
     }
 
     /// A run ended well.

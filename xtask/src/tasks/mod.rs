@@ -7,6 +7,7 @@ pub(crate) mod clusters;
 pub(crate) mod credentials;
 pub(crate) mod init;
 pub(crate) mod lint;
+pub(crate) mod model;
 pub(crate) mod plan;
 pub(crate) mod render;
 pub(crate) mod repository;

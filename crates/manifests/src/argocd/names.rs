@@ -2,7 +2,7 @@
 
 use crate::object::ObjectRef;
 
-/// API version of Application and AppProject.
+/// API version of Application, ApplicationSet and AppProject.
 pub const ARGOPROJ: &str = "argoproj.io/v1alpha1";
 /// Deployment and Service of the API server and UI.
 pub const SERVER: &str = "argocd-server";

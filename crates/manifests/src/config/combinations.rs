@@ -25,6 +25,7 @@ pub(super) fn find(config: &Config) -> Vec<Clash> {
     clashes.extend(super::environments::clashes(config));
     clashes.extend(super::applications::clashes(config));
     clashes.extend(super::application_sets::clashes(config));
+    clashes.extend(super::models::clashes(config));
     clashes.extend(super::webhooks::clashes(config));
     clashes.extend(super::notifications::clashes(config));
     clashes

@@ -11,6 +11,7 @@ mod credentials;
 mod environments;
 mod error;
 mod load;
+mod models;
 pub(crate) mod node;
 mod notifications;
 mod origin;

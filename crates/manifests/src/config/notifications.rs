@@ -23,6 +23,14 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
         let place = format!("environments[{index}].subscriptions");
         clashes.extend(subscriptions(&place, &environment.subscriptions, config));
     }
+    for (index, application) in config.applications.iter().enumerate() {
+        let place = format!("applications[{index}].subscriptions");
+        clashes.extend(subscriptions(&place, &application.subscriptions, config));
+    }
+    for (index, set) in config.application_sets.iter().enumerate() {
+        let place = format!("applicationSets[{index}].template.subscriptions");
+        clashes.extend(subscriptions(&place, &set.template.subscriptions, config));
+    }
     let Some(notifications) = &config.notifications else { return clashes };
     let version = &config.argocd.version;
     if !version.has_notifications() {
@@ -58,7 +66,7 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
 }
 
 /// What is wrong with the subscriptions of one Application; `place` is the path of their list.
-pub(super) fn subscriptions(place: &str, subscriptions: &[Subscription], config: &Config) -> Vec<Clash> {
+fn subscriptions(place: &str, subscriptions: &[Subscription], config: &Config) -> Vec<Clash> {
     let items = subscriptions.iter().enumerate();
     items.flat_map(|(index, item)| subscription(&path::of_item(place, index), item, ';', config)).collect()
 }

@@ -7,6 +7,7 @@ mod expose;
 mod git;
 mod health_checks;
 mod kinds;
+mod models;
 mod notifications;
 mod seldon;
 mod webhooks;
@@ -25,6 +26,7 @@ pub use expose::*;
 pub use git::*;
 pub use health_checks::*;
 pub use kinds::*;
+pub use models::*;
 pub use notifications::*;
 pub use seldon::*;
 pub use webhooks::*;
@@ -55,6 +57,9 @@ pub struct Config {
     /// One definition for many Applications each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub application_sets: Vec<ApplicationSet>,
+    /// Models in the GitOps repository; left out where there are none, or something else brings them to the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub models: Option<Models>,
     /// Seldon Enterprise Platform, where it is installed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seldon: Option<Seldon>,

@@ -52,6 +52,7 @@ fn the_order_is_the_guides() {
             "environments",
             "logging",
             "applications",
+            "models",
             "project-token",
             "seldon-values",
             "webhooks",
@@ -76,6 +77,7 @@ fn from_begins_in_the_middle() {
             "environments",
             "logging",
             "applications",
+            "models",
             "project-token",
             "seldon-values",
             "webhooks",
@@ -101,6 +103,7 @@ fn skip_leaves_out() {
         [
             "environments",
             "applications",
+            "models",
             "project-token",
             "seldon-values",
             "webhooks",
@@ -146,7 +149,7 @@ fn an_unknown_name_anywhere_is_refused() {
 
 #[test]
 fn an_unknown_name_is_told_with_a_near_one_and_all_others() {
-    assert_snapshot!(find("argocd").unwrap_err(), @"there is no stage `argocd` (did you mean `install-argocd`?); stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, project-token, seldon-values, webhooks, health-checks, notifications, verify");
-    assert_snapshot!(find("nonsense").unwrap_err(), @"there is no stage `nonsense`; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, project-token, seldon-values, webhooks, health-checks, notifications, verify");
-    assert_snapshot!(find("").unwrap_err(), @"there is no stage ``; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, project-token, seldon-values, webhooks, health-checks, notifications, verify");
+    assert_snapshot!(find("argocd").unwrap_err(), @"there is no stage `argocd` (did you mean `install-argocd`?); stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, webhooks, health-checks, notifications, verify");
+    assert_snapshot!(find("nonsense").unwrap_err(), @"there is no stage `nonsense`; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, webhooks, health-checks, notifications, verify");
+    assert_snapshot!(find("").unwrap_err(), @"there is no stage ``; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, webhooks, health-checks, notifications, verify");
 }

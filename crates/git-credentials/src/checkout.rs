@@ -1,0 +1,249 @@
+//! A user's own checkout of the GitOps repository: what is in it, changed file by file, and committed.
+//!
+//! Other than for repositories that only this tool reads, git runs here as the user would run it: with the user's
+//! configuration, identity and hooks.
+
+use std::ffi::OsStr;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use manifests::models::{FileChange, Files};
+
+/// Larger files are no manifests, and are passed over.
+const LARGEST: u64 = 1 << 20;
+/// Variables by which a hook or an alias that runs us would send git to another repository.
+const ELSEWHERE: [&str; 5] =
+    ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"];
+
+/// Why a checkout can't be read or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckoutError {
+    /// There is no git.
+    #[error("git is not on PATH\n  install it")]
+    NoGit,
+    /// It is none.
+    #[error("{} is in no checkout of a Git repository\n  clone the GitOps repository, and name the clone by `--folder`", .0.display())]
+    None(PathBuf),
+    /// Something that is not the file or folder that is expected.
+    #[error("{} is in the way: it is {what}\n  move it away, and run this again", .path.display())]
+    InTheWay {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// What would be lost is in no commit.
+    #[error(
+        "these files have changes that are in no commit, and would be lost:\n    {}\n  commit them first, or go on with \
+         `--force`",
+        .0.join("\n    ")
+    )]
+    Uncommitted(Vec<String>),
+    /// A file or folder can't be used.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// git said no.
+    #[error("git {what} in {}: {message}", .root.display())]
+    Git {
+        /// The top of the checkout.
+        root: PathBuf,
+        /// What it was asked for.
+        what: String,
+        /// Its words.
+        message: String,
+    },
+}
+
+/// The top of the work tree that a folder is in.
+#[derive(Clone, Debug)]
+pub struct Checkout(PathBuf);
+
+impl Checkout {
+    /// Finds it.
+    pub fn of(folder: &Path) -> Result<Self, CheckoutError> {
+        let output = git(folder, ["rev-parse", "--show-toplevel"])?;
+        let top = String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned();
+        match output.status.success() && !top.is_empty() {
+            true => Ok(Self(top.into())),
+            false => Err(CheckoutError::None(folder.to_owned())),
+        }
+    }
+
+    /// Every file below a folder, which need not be there. Links are not followed, and large files passed over.
+    pub fn read(&self, folder: &str) -> Result<Files, CheckoutError> {
+        let mut files = Files::new();
+        if let Some((path, what)) = self.in_the_way(&format!("{folder}/any"))? {
+            return Err(CheckoutError::InTheWay { path, what });
+        }
+        self.read_into(folder, &mut files)?;
+        Ok(files)
+    }
+
+    fn read_into(&self, folder: &str, files: &mut Files) -> Result<(), CheckoutError> {
+        let path = self.0.join(folder);
+        let failed = |source| CheckoutError::File { path: path.clone(), source };
+        let entries = match std::fs::read_dir(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let kind = entry.file_type().map_err(failed)?;
+            // A name that is no UTF-8 is none of ours.
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let name = format!("{folder}/{name}");
+            if kind.is_dir() {
+                self.read_into(&name, files)?;
+            } else if kind.is_file() && entry.metadata().map_err(failed)?.len() <= LARGEST {
+                let bytes = std::fs::read(entry.path()).map_err(failed)?;
+                files.insert(name, String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the changes can be made: no link leads out of the checkout, nothing unexpected is in the way,
+    /// and, unless by `force`, nothing is lost that is in no commit.
+    pub fn check(&self, changes: &[FileChange], force: bool) -> Result<(), CheckoutError> {
+        for change in changes {
+            if let Some((path, what)) = self.in_the_way(&change.path)? {
+                return Err(CheckoutError::InTheWay { path, what });
+            }
+            let path = self.0.join(&change.path);
+            let what = match std::fs::symlink_metadata(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(source) => return Err(CheckoutError::File { path, source }),
+                Ok(metadata) if metadata.is_symlink() => Some("a symbolic link"),
+                Ok(metadata) if metadata.is_dir() => Some("a folder"),
+                Ok(_) if change.before.is_none() => Some("no manifest"),
+                Ok(_) => None,
+            };
+            if let Some(what) = what {
+                return Err(CheckoutError::InTheWay { path, what });
+            }
+        }
+        let lost: Vec<&str> = changes
+            .iter()
+            .filter(|change| change.before.is_some())
+            .map(|change| change.path.as_str())
+            .collect();
+        match self.uncommitted(&lost)? {
+            lost if lost.is_empty() || force => Ok(()),
+            lost => Err(CheckoutError::Uncommitted(lost)),
+        }
+    }
+
+    /// What is in the way to a file: a folder on the way to it that is none, or none of the checkout's own.
+    fn in_the_way(&self, file: &str) -> Result<Option<(PathBuf, &'static str)>, CheckoutError> {
+        let mut path = self.0.clone();
+        for part in Path::new(file).parent().into_iter().flat_map(Path::components) {
+            let Component::Normal(name) = part else {
+                return Ok(Some((file.into(), "no path within the checkout")));
+            };
+            path.push(name);
+            match std::fs::symlink_metadata(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(source) => return Err(CheckoutError::File { path, source }),
+                Ok(metadata) if metadata.is_symlink() => return Ok(Some((path, "a symbolic link"))),
+                Ok(metadata) if !metadata.is_dir() => return Ok(Some((path, "no folder"))),
+                Ok(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes the changes. Each file is whole at any time; folders that become empty go.
+    pub fn write(&self, changes: &[FileChange]) -> Result<(), CheckoutError> {
+        for change in changes {
+            let path = self.0.join(&change.path);
+            let folder = path.parent().unwrap_or(&self.0);
+            let done = match &change.after {
+                Some(text) => replace(folder, &path, text),
+                None => std::fs::remove_file(&path),
+            };
+            done.map_err(|source| CheckoutError::File { path: path.clone(), source })?;
+            if change.after.is_none() {
+                // The first that is not empty stays, and all above it.
+                let above = folder.ancestors().take_while(|folder| *folder != self.0);
+                above.map(std::fs::remove_dir).take_while(Result::is_ok).for_each(drop);
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of some paths whose content is in no commit.
+    pub fn uncommitted(&self, paths: &[&str]) -> Result<Vec<String>, CheckoutError> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let words =
+            ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored", "--"];
+        let listing = self.git("status", words.iter().chain(paths))?;
+        let entries = listing.split('\0').filter_map(|line| Some((line.get(..2)?, line.get(3..)?)));
+        // In a folder, what git doesn't know is somebody else's.
+        let ours = entries.filter(|(state, path)| !matches!(*state, "??" | "!!") || paths.contains(path));
+        Ok(ours.map(|(_, path)| path.to_owned()).collect())
+    }
+
+    /// Commits these files as they are now and nothing else, whatever is staged; gives the commit, or `None` where
+    /// they are committed already. Of a folder, what was changed or removed is committed, and nothing is added.
+    pub fn commit(&self, paths: &[&str], message: &str) -> Result<Option<String>, CheckoutError> {
+        let changed = self.uncommitted(paths)?;
+        if changed.is_empty() {
+            return Ok(None);
+        }
+        let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
+        // Only what git knows can be committed by its path.
+        self.git("add", ["add", "--all", "--"].iter().chain(&changed))?;
+        let words = ["commit", "--quiet", "--only", "--message", message, "--"];
+        self.git("commit", words.iter().chain(&changed))?;
+        let commit = self.git("rev-parse", ["rev-parse", "--short", "HEAD"])?;
+        Ok(Some(commit.trim().to_owned()))
+    }
+
+    fn git(
+        &self,
+        what: &str,
+        words: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Result<String, CheckoutError> {
+        let output = git(&self.0, words)?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said =
+            [output.stderr, output.stdout].map(|said| String::from_utf8_lossy(&said).trim().to_owned());
+        let message = said.into_iter().find(|said| !said.is_empty()).unwrap_or_default();
+        Err(CheckoutError::Git { root: self.0.clone(), what: what.into(), message })
+    }
+}
+
+fn git(folder: &Path, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Output, CheckoutError> {
+    let mut command = Command::new("git");
+    // Paths mean themselves, also where they look like patterns.
+    command.arg("--literal-pathspecs").args(words).current_dir(folder).stdin(Stdio::null());
+    for name in ELSEWHERE {
+        command.env_remove(name);
+    }
+    command.output().map_err(|source| match source.kind() {
+        // A folder that is not there is not found either.
+        ErrorKind::NotFound if folder.is_dir() => CheckoutError::NoGit,
+        _ => CheckoutError::File { path: folder.to_owned(), source },
+    })
+}
+
+fn replace(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::create_dir_all(folder)?;
+    let mode = std::fs::metadata(path).map_or(0o644, |metadata| metadata.permissions().mode());
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}

@@ -1,0 +1,159 @@
+//! `model add|list|promote|remove`: models in a checkout of the GitOps repository.
+
+use std::process::ExitCode;
+
+use git_credentials::checkout::{Checkout, CheckoutError};
+use manifests::models::{self, Deployed, FileChange, Files};
+
+use crate::args::{AddModel, Global, Model, Place, Written};
+use crate::failure::Failure;
+use crate::report::count;
+use crate::session::Session;
+
+pub(crate) fn run(global: &Global, what: Model) -> Result<ExitCode, Failure> {
+    let session = Session::open(global)?;
+    let folder = session.config.models.clone().unwrap_or_default().folder;
+    let work = Work { session: &session, folder };
+    match what {
+        Model::List(place) => work.list(&place),
+        Model::Add(args) => work.add(&args),
+        Model::Promote { name, from, to, written } => work.promote(&name, (&from, &to), &written),
+        Model::Remove { name, environment, written } => work.remove(&name, environment.as_deref(), &written),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Work<'a> {
+    session: &'a Session,
+    /// Where models are in the repository.
+    folder: String,
+}
+
+impl Work<'_> {
+    fn add(&self, args: &AddModel) -> Result<(), Failure> {
+        let model = args.model();
+        let written = &args.written;
+        let environments = args.environment.join(", ");
+        let message = format!("Add model {} {} to {environments}", model.name, model.version());
+        self.change(written, &message, |there| {
+            models::add(&model, &args.environment, &self.session.config, there, written.force)
+        })?;
+        if self.session.config.models.is_none() {
+            self.session.report.paragraph(&format!(
+                "Argo CD does not follow {}/ yet: add `models: {{}}` to the configuration, and run cargo xtask setup",
+                self.folder
+            ));
+        }
+        Ok(())
+    }
+
+    fn promote(&self, name: &str, (from, to): (&str, &str), written: &Written) -> Result<(), Failure> {
+        let message = format!("Promote model {name} from {from} to {to}");
+        self.change(written, &message, |there| models::promote(name, (from, to), &self.session.config, there))
+    }
+
+    fn remove(&self, name: &str, environment: Option<&str>, written: &Written) -> Result<(), Failure> {
+        let from = environment.map(|environment| format!(" from {environment}")).unwrap_or_default();
+        self.change(written, &format!("Remove model {name}{from}"), |there| {
+            models::remove(name, environment, &self.session.config, there)
+        })
+    }
+
+    fn checkout(&self, place: &Place) -> Result<Checkout, Failure> {
+        let url = self.session.config.git.repo_url();
+        match Checkout::of(&place.folder) {
+            Err(error @ CheckoutError::None(_)) if !url.is_empty() => {
+                Err(Failure::Precondition(format!("{error}: git clone {url}")))
+            }
+            checkout => Ok(checkout?),
+        }
+    }
+
+    /// Reads what is there, shows what changes, writes it, and commits it where that is asked for.
+    fn change(
+        &self,
+        written: &Written,
+        message: &str,
+        changes: impl FnOnce(&Files) -> Result<models::Changes, models::ModelError>,
+    ) -> Result<(), Failure> {
+        let checkout = self.checkout(&written.place)?;
+        let there = checkout.read(&self.folder)?;
+        let models::Changes { changes, all } = changes(&there)?;
+        checkout.check(&changes, written.force)?;
+        for change in &changes {
+            self.show(change);
+        }
+        if written.plan {
+            self.session.report.line(&format!("{} would change", count(changes.len(), "file")));
+            return Ok(());
+        }
+        checkout.write(&changes)?;
+        let paths: Vec<&str> = all.iter().map(String::as_str).collect();
+        let report = &self.session.report;
+        if written.commit {
+            let message = written.message.as_deref().unwrap_or(message);
+            match checkout.commit(&paths, message)? {
+                Some(commit) => {
+                    report.paragraph(&format!("Committed {commit}: {message}"));
+                    report.line("Push it: git push");
+                }
+                None => report.line("Nothing changed."),
+            }
+        } else if changes.is_empty() {
+            report.line("Nothing changed.");
+        } else {
+            report.line(&format!("{} changed. Look at them, commit and push.", count(changes.len(), "file")));
+        }
+        Ok(())
+    }
+
+    fn show(&self, change: &FileChange) {
+        let report = &self.session.report;
+        let (sign, what) = match (&change.before, &change.after) {
+            (None, _) => ('+', "created"),
+            (_, None) => ('-', "removed"),
+            (Some(_), Some(_)) => ('~', "changed"),
+        };
+        if report.is_json() {
+            return report.file(&change.path, what);
+        }
+        report.line(&format!("  {sign} {}", change.path));
+        if let (Some(before), Some(after)) = (&change.before, &change.after) {
+            models::lines(before, after).iter().for_each(|line| report.line(&format!("      {line}")));
+        }
+    }
+
+    fn list(&self, place: &Place) -> Result<(), Failure> {
+        let report = &self.session.report;
+        let there = self.checkout(place)?.read(&self.folder)?;
+        let listed = models::list(&self.session.config, &there);
+        if report.is_json() {
+            listed.iter().for_each(|model| report.model(model));
+            return Ok(());
+        }
+        if listed.is_empty() {
+            report.paragraph(&format!("no models in {}/: cargo xtask model add", self.folder));
+        }
+        let mut last = "";
+        for model in &listed {
+            if model.model != last {
+                let runtime = model.runtime.map(|runtime| format!(" ({runtime})")).unwrap_or_default();
+                report.line(&format!("{}{runtime}", model.model));
+                last = &model.model;
+            }
+            self.list_one(model);
+        }
+        Ok(())
+    }
+
+    fn list_one(&self, model: &Deployed) {
+        let report = &self.session.report;
+        let version = model.version.as_deref().unwrap_or("-");
+        let known = self.session.config.environments.iter().any(|it| it.namespace == model.environment);
+        let unknown = if known { "" } else { ", no environment of the configuration" };
+        report.wrapped("  ", &format!("{}: {version}{unknown}", model.environment), "      ");
+        for value in [&model.storage_uri, &model.image].into_iter().flatten() {
+            report.line(&format!("      {value}"));
+        }
+    }
+}
