@@ -143,7 +143,9 @@ fn the_whole_platform_fits_the_published_definitions_and_stays_as_it_is() {
     let (Some(old), Some(new)) = (manifest("install-v2.6.7.yaml"), manifest("install-v3.5.1.yaml")) else {
         return;
     };
-    let Some(sandbox) = Sandbox::with_cluster(PROGRAM) else { return };
+    let Some(mut sandbox) = Sandbox::with_cluster(PROGRAM) else { return };
+    sandbox.set_env("SLACK_TOKEN", "xoxb-for-tests");
+    let repository = format!("file://{}", sandbox.path("gitops.git").display());
     let options = |api: &Api| {
         let set = api.get("/apis/argoproj.io/v1alpha1/namespaces/argocd/applicationsets/ml-models");
         set["spec"]["goTemplateOptions"].clone()
@@ -152,6 +154,7 @@ fn the_whole_platform_fits_the_published_definitions_and_stays_as_it_is() {
         [("v2.6.7", &old, Value::Null), ("v3.5.1", &new, json!(["missingkey=error"]))]
     {
         let text = everything(version, &file.display().to_string());
+        let text = text.replace("https://github.com/acme/ml-platform-config", &repository);
         sandbox.write("gitops.yaml", &text);
         sandbox.run(&["setup"]).exits(0);
         let api = sandbox.api();

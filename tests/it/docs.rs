@@ -80,7 +80,7 @@ fn every_command_of_the_pages_on_git_and_lint_runs() {
     }
 }
 
-/// Each block is a configuration of its own.
+/// Each block is a configuration of its own, but for the repository.
 #[test]
 fn the_configurations_of_the_page_on_ml_are_sound() {
     let page = read("docs/ml.md");
@@ -88,7 +88,8 @@ fn the_configurations_of_the_page_on_ml_are_sound() {
         page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(blocks.len() > 1, "{blocks:?}");
     for text in blocks {
-        let source = Source { name: "docs/ml.md".into(), text: text.into() };
+        let git = if text.contains("git:") { "" } else { "git: {url: github.com/acme/gitops}\n" };
+        let source = Source { name: "docs/ml.md".into(), text: format!("{git}{text}") };
         load(Some(&source), &|_| None, &[]).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     }
 }
