@@ -10,6 +10,7 @@ pub mod environment;
 pub mod expose;
 pub mod files;
 pub mod fill;
+pub mod kind;
 pub mod known_hosts;
 pub mod object;
 pub mod repository;

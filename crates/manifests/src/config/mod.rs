@@ -8,6 +8,7 @@ mod combinations;
 mod credentials;
 mod environments;
 mod error;
+mod kind;
 mod load;
 mod node;
 mod origin;
