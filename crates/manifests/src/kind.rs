@@ -26,7 +26,7 @@ pub const CONFIG_FILE: &str = "kind.yaml";
 /// Where containerd looks for mirrors in a node.
 pub const CERTS_D: &str = "/etc/containerd/certs.d";
 /// Folder of the mirrors among the [`files`].
-const MIRRORS: &str = "registries";
+pub const MIRRORS: &str = "registries";
 /// What ingress controllers for kind choose their node by.
 const INGRESS_LABEL: &str = "ingress-ready";
 /// Ports of an ingress controller.

@@ -3,7 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use crate::error::ClusterError;
 use crate::tools::{Event, Progress};
@@ -38,41 +39,53 @@ pub(super) fn command(program: &Path) -> Command {
     command
 }
 
-/// Runs a program to its end, off the async threads.
+/// Runs a program to its end, off the async threads, and gives its standard output.
 ///
 /// The program holds `lock` as its standard input and is in a process group of its own: where this process is
 /// killed or interrupted in the middle, the program still ends its work, and the next run of ours waits for it.
-pub(super) async fn run(
-    mut command: Command,
-    lock: &File,
-    log: Option<PathBuf>,
-) -> Result<String, ClusterError> {
+pub(super) async fn run(command: Command, lock: &File, log: Option<PathBuf>) -> Result<String, ClusterError> {
+    let program = words(&command);
+    let output = finished(command, lock).await?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(failed(program, &output, log))
+}
+
+/// The same, with however it ended.
+pub(super) async fn finished(mut command: Command, lock: &File) -> Result<Output, ClusterError> {
     let program = words(&command);
     let held = lock.try_clone().map_err(|source| ClusterError::File { path: "(lock)".into(), source })?;
     command.stdin(Stdio::from(held)).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let output = tokio::task::spawn_blocking(move || command.output())
         .await
         .expect("running a program does not panic");
-    let output = output.map_err(|source| ClusterError::Program {
-        program: program.clone(),
-        status: "not started".into(),
-        message: source.to_string(),
-        log: None,
-    })?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    output.map_err(|source| not_started(program, &source))
+}
+
+/// Runs a program that only looks, and ends it where it takes longer than `limit`.
+pub(super) async fn bounded(mut command: Command, limit: Duration) -> Result<Output, ClusterError> {
+    let program = words(&command);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = tokio::process::Command::from(command);
+    match tokio::time::timeout(limit, command.kill_on_drop(true).output()).await {
+        Ok(output) => output.map_err(|source| not_started(program, &source)),
+        Err(_) => Err(ClusterError::TimedOut { what: program, state: Vec::new(), after: limit }),
     }
-    Err(ClusterError::Program {
-        program,
-        status: output.status.to_string(),
-        message: last_lines(&stderr),
-        log,
-    })
+}
+
+fn not_started(program: String, source: &std::io::Error) -> ClusterError {
+    ClusterError::Program { program, status: "not started".into(), message: source.to_string(), log: None }
+}
+
+/// The error of a program that ended badly.
+pub(super) fn failed(program: String, output: &Output, log: Option<PathBuf>) -> ClusterError {
+    let message = last_lines(&String::from_utf8_lossy(&output.stderr));
+    ClusterError::Program { program, status: output.status.to_string(), message, log }
 }
 
 /// Program and subcommand, as an error names it.
-fn words(command: &Command) -> String {
+pub(super) fn words(command: &Command) -> String {
     let name =
         Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let arguments =
