@@ -11,6 +11,7 @@ mod git_server;
 mod git_setup;
 mod helm;
 mod killed;
+mod kind;
 mod manifests;
 mod port_forward;
 mod projects;
