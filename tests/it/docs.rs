@@ -7,11 +7,12 @@ use support::Sandbox;
 
 use crate::PROGRAM;
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/access.md",
+    "docs/clusters.md",
     "docs/git.md",
     "docs/output.md",
     "docs/webhooks.md",

@@ -233,7 +233,7 @@ fn read(named: Option<&Path>) -> Result<Option<Source>, Failure> {
 }
 
 fn kubernetes_version(text: &str) -> Option<KubernetesVersion> {
-    let mut numbers = text.split('.').map(str::parse);
+    let mut numbers = text.strip_prefix('v').unwrap_or(text).split('.').map(str::parse);
     Some(KubernetesVersion { major: numbers.next()?.ok()?, minor: numbers.next()?.ok()? })
 }
 

@@ -39,8 +39,9 @@ const CONTAINERD_PATCHES: [&str; 2] = [
     "version = 3\n[plugins.\"io.containerd.cri.v1.images\".registry]\n  config_path = \"/etc/containerd/certs.d\"\n",
 ];
 
-/// The image of nodes with this minor version of Kubernetes, such as `1.36`.
+/// The image of nodes with this minor version of Kubernetes, such as `v1.36` or `1.36`.
 pub fn node_image(minor: &str) -> Option<&'static str> {
+    let minor = minor.strip_prefix('v').unwrap_or(minor);
     NODE_IMAGES.iter().find(|(known, _)| *known == minor).map(|(_, image)| *image)
 }
 

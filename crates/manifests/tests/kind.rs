@@ -34,7 +34,7 @@ fn by_default_it_is_one_node_of_kinds_own_image() {
 }
 
 const EVERYTHING: &str = r#"
-  kubernetesVersion: "1.36"
+  kubernetesVersion: v1.36
   kind:
     workers: 1
     ports:
@@ -132,6 +132,7 @@ fn every_image_has_its_digest_and_is_of_its_version() {
         assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{image}");
         assert_eq!(node_image(minor), Some(image));
     }
+    assert_eq!(node_image("v1.37"), node_image("1.37"));
     assert_eq!(node_image("1.3"), None);
 }
 
@@ -168,8 +169,8 @@ fn what_kind_would_refuse_is_refused_before() {
     .unwrap_err();
     assert_snapshot!(errors, @"
     gitops.yaml:3:22: `cluster.kubernetesVersion` is `1.31`; kind 0.33.0 has images
-      for `1.37`, `1.36`, `1.35`, `1.34`, `1.33` or `1.32`; for another one name its
-      image in `cluster.nodeImage`
+      for `v1.37`, `v1.36`, `v1.35`, `v1.34`, `v1.33` or `v1.32`; for another one
+      name its image in `cluster.nodeImage`
     gitops.yaml:5:14: `cluster.kind.workers` is `21`; expected a whole number from 0
       to 20
     gitops.yaml:7:14: `cluster.kind.ports[0].host` is `0`; expected a whole number

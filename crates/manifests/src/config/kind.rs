@@ -29,7 +29,7 @@ fn versions(cluster: &Cluster) -> Vec<Clash> {
         ));
     }
     if !version.is_empty() && kind::node_image(version).is_none() {
-        let known: Vec<String> = kind::NODE_IMAGES.iter().map(|(minor, _)| format!("`{minor}`")).collect();
+        let known: Vec<String> = kind::NODE_IMAGES.iter().map(|(minor, _)| format!("`v{minor}`")).collect();
         clashes.push(Clash::new(
             &["cluster.kubernetesVersion"],
             format!(

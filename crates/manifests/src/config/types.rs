@@ -65,7 +65,7 @@ pub struct Cluster {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub kubeconfig: Option<PathBuf>,
-    /// Minor version of Kubernetes, such as `"1.36"` (`kind`): the image of the nodes is the one that kind was
+    /// Minor version of Kubernetes, such as `v1.36` (`kind`): the image of the nodes is the one that kind was
     /// released with for it. By default kind's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = MINOR_VERSION))]
@@ -229,7 +229,7 @@ pub const DNS_NAME: &str = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$";
 pub const NAMESPACED_NAME: &str =
     r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$";
 /// Minor version of Kubernetes.
-pub const MINOR_VERSION: &str = r"^1\.[0-9]+$";
+pub const MINOR_VERSION: &str = r"^v?1\.[0-9]+$";
 /// Name of an environment variable.
 pub const VARIABLE_NAME: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// Names of the types above that people may mistake for a place to put a secret value itself. What stands there

@@ -39,7 +39,7 @@ pub(super) fn pattern(pattern: &str) -> String {
         DNS_LABEL => format!("at most 63 {names}, {ends}"),
         DNS_NAME => format!("at most 253 lower-case letters, digits, `-` and `.`, {ends}"),
         NAMESPACED_NAME => format!("`namespace/name`, each of {names}"),
-        MINOR_VERSION => "a minor version of Kubernetes such as \"1.36\"".into(),
+        MINOR_VERSION => "a minor version of Kubernetes such as `v1.36`".into(),
         VARIABLE_NAME => "the name of an environment variable".into(),
         path if path.starts_with("^/") => "a path such as `/argocd`, without a slash at its end".into(),
         other => format!("a text that matches `{other}`"),
