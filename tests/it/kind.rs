@@ -200,6 +200,32 @@ fn a_cluster_is_made_used_again_started_and_made_anew_when_asked() {
     assert!(!folder(&sandbox).exists());
 }
 
+/// kind goes on when we are killed; what it did not bring to an end is taken away.
+#[test]
+fn a_cluster_that_was_begun_is_brought_to_its_end() {
+    let mut sandbox = Sandbox::new(PROGRAM);
+    let Some(node) = KindNode::prepare(&mut sandbox) else { return };
+    sandbox.write("gitops.yaml", &node.config(""));
+    let mut first = sandbox.start(&["cluster", "up"]);
+    assert!(first.reads_until(|line| line.contains("creating kind cluster")));
+    first.kill();
+    let there = || Some(containers(&sandbox)).filter(|names| !names.is_empty());
+    let begun = poll("kind goes on", Duration::from_secs(60), there);
+    let mut second = sandbox.start(&["cluster", "up"]);
+    assert!(second.reads_until(|line| line.contains("waiting until all nodes")));
+    second.kill();
+    sandbox.run(&["plan", "--only", "cluster"]).exits(0).says("start kind cluster");
+    joined(&sandbox, sandbox.start(&["cluster", "up"])).exits(0).says("up: Kubernetes 1.36, 1 node");
+    assert_eq!(containers(&sandbox), begun);
+    sandbox.run(&["cluster", "up"]).exits(0).says("Nothing changed");
+
+    // Begun, and not answering: that is no cluster.
+    std::fs::write(folder(&sandbox).join("begun"), "").expect("it is there");
+    docker(&["stop", "-t", "1", &begun]);
+    joined(&sandbox, sandbox.start(&["cluster", "up"])).exits(0).says("up: ");
+    assert_ne!(containers(&sandbox), begun);
+}
+
 #[test]
 fn images_are_loaded_once_and_again_when_they_were_built_anew() {
     let mut sandbox = Sandbox::new(PROGRAM);

@@ -68,15 +68,23 @@ impl Kind {
         self.folder.join("kubeconfig")
     }
 
+    /// A cluster whose nodes are still waited for is not running yet, although its API server answers.
     pub(super) async fn state(&self) -> Result<State, ClusterError> {
         if !self.kubeconfig().exists() {
             return Ok(State::Absent);
         }
-        let answers = match self.access().connect().await {
+        let running = !self.record.has_begun() && self.answers().await;
+        Ok(if running { State::Running } else { State::Stopped })
+    }
+
+    async fn answers(&self) -> bool {
+        if !self.kubeconfig().exists() {
+            return false;
+        }
+        match self.access().connect().await {
             Ok(client) => client.with_patience(ANSWER).version().await.is_ok(),
             Err(_) => false,
-        };
-        Ok(if answers { State::Running } else { State::Stopped })
+        }
     }
 
     pub(super) async fn preflight(&self) -> Result<(), ClusterError> {
@@ -105,8 +113,7 @@ impl Kind {
     }
 
     pub(super) fn as_configured(&self) -> Result<(), ClusterError> {
-        // What was cut off is made anew in any case.
-        if !self.kubeconfig().exists() || self.record.has_begun() {
+        if !self.kubeconfig().exists() {
             return Ok(());
         }
         match self.record.differences()? {
@@ -131,8 +138,8 @@ impl Kind {
 
     pub(super) async fn up(&self, tools: &ToolContext, progress: &Progress) -> Result<Timings, ClusterError> {
         let lock = lock(&self.locks, progress).await?;
-        let running = self.state().await? == State::Running;
-        let complete = running && !self.record.has_begun();
+        let answers = self.answers().await;
+        let complete = answers && !self.record.has_begun();
         if complete && self.images_to_load().await?.is_empty() {
             return Ok(Timings::default());
         }
@@ -142,7 +149,7 @@ impl Kind {
         clock.lap("tools");
         let program = &tools[&Tool::Kind].path;
         let cli = Cli { program, name: &self.name, kubeconfig: self.kubeconfig(), lock: &lock };
-        if !running {
+        if !answers {
             let part = self.make_or_start(&cli, progress).await?;
             clock.lap(part);
         }
@@ -196,7 +203,7 @@ impl Kind {
         self.record.begin()?;
         let what = format!("creating kind cluster {}; the first time, its image is pulled", self.name);
         progress.tell(Event::Step { what });
-        let output = cli.create(&self.folder.join(CONFIG_FILE)).await?;
+        let output = cli.create(&self.folder.join(CONFIG_FILE), &self.record.said()).await?;
         if output.status.success() { Ok(()) } else { Err(self.given_up(cli, &output).await) }
     }
 

@@ -45,22 +45,35 @@ pub(super) fn command(program: &Path) -> Command {
 /// killed or interrupted in the middle, the program still ends its work, and the next run of ours waits for it.
 pub(super) async fn run(command: Command, lock: &File, log: Option<PathBuf>) -> Result<String, ClusterError> {
     let program = words(&command);
-    let output = finished(command, lock).await?;
+    let output = finished(command, lock, None).await?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(failed(program, &output, log))
 }
 
-/// The same, with however it ended.
-pub(super) async fn finished(mut command: Command, lock: &File) -> Result<Output, ClusterError> {
+/// The same, with however it ended. A program that tells of its progress does so into the file `said`: into a pipe,
+/// the first word after our death would be the end of it as well.
+pub(super) async fn finished(
+    mut command: Command,
+    lock: &File,
+    said: Option<&Path>,
+) -> Result<Output, ClusterError> {
     let program = words(&command);
     let held = lock.try_clone().map_err(|source| ClusterError::File { path: "(lock)".into(), source })?;
     command.stdin(Stdio::from(held)).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let file = |path: &Path, source| ClusterError::File { path: path.to_owned(), source };
+    if let Some(path) = said {
+        command.stdout(Stdio::null()).stderr(File::create(path).map_err(|source| file(path, source))?);
+    }
     let output = tokio::task::spawn_blocking(move || command.output())
         .await
         .expect("running a program does not panic");
-    output.map_err(|source| not_started(program, &source))
+    let mut output = output.map_err(|source| not_started(program, &source))?;
+    if let Some(path) = said {
+        output.stderr = std::fs::read(path).map_err(|source| file(path, source))?;
+    }
+    Ok(output)
 }
 
 /// Runs a program that only looks, and ends it where it takes longer than `limit`.

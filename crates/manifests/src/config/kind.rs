@@ -1,7 +1,7 @@
 //! Combinations of a kind cluster's settings that are impossible.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use super::combinations::Clash;
 use super::types::{Cluster, KindPort, KindSettings};

@@ -36,8 +36,8 @@ impl Cli<'_> {
         create
     }
 
-    pub(super) async fn create(&self, config: &Path) -> Result<Output, ClusterError> {
-        finished(self.create_command(config), self.lock).await
+    pub(super) async fn create(&self, config: &Path, said: &Path) -> Result<Output, ClusterError> {
+        finished(self.create_command(config), self.lock, Some(said)).await
     }
 
     pub(super) async fn delete(&self) -> Result<(), ClusterError> {
@@ -75,7 +75,7 @@ impl Cli<'_> {
 
     async fn done(&self, command: Command) -> Result<(), ClusterError> {
         let program = words(&command);
-        let output = finished(command, self.lock).await?;
+        let output = finished(command, self.lock, None).await?;
         if output.status.success() { Ok(()) } else { Err(explained(program, &output)) }
     }
 }

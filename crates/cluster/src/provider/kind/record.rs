@@ -26,6 +26,11 @@ impl Record {
         self.folder.join("begun")
     }
 
+    /// What kind says while it works; of use to nobody once it is done.
+    pub(super) fn said(&self) -> PathBuf {
+        self.folder.join("create.log")
+    }
+
     fn made(&self) -> PathBuf {
         self.folder.join("made-from.json")
     }
@@ -61,6 +66,7 @@ impl Record {
     }
 
     pub(super) fn complete(&self) -> Result<(), ClusterError> {
+        remove(&self.said())?;
         remove(&self.begun())
     }
 
@@ -83,9 +89,8 @@ impl Record {
         if logs_too {
             return remove_folder(&self.folder);
         }
-        for path in
-            [self.folder.join("kubeconfig"), self.loaded(), self.made(), self.folder.join(CONFIG_FILE)]
-        {
+        let files = [CONFIG_FILE, "kubeconfig"].map(|name| self.folder.join(name));
+        for path in files.into_iter().chain([self.said(), self.loaded(), self.made()]) {
             remove(&path)?;
         }
         remove(&self.begun())
