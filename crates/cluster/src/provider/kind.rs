@@ -203,22 +203,20 @@ impl Kind {
         self.record.begin()?;
         let what = format!("creating kind cluster {}; the first time, its image is pulled", self.name);
         progress.tell(Event::Step { what });
-        let output = cli.create(&self.folder.join(CONFIG_FILE), &self.record.said()).await?;
-        if output.status.success() { Ok(()) } else { Err(self.given_up(cli, &output).await) }
+        match cli.create(&self.folder.join(CONFIG_FILE), &self.record.said()).await {
+            Ok(output) if output.status.success() => Ok(()),
+            Ok(output) => Err(self.given_up(cli, &output).await),
+            Err(error) => Err(with_logs(error, self.take_away(cli, true).await)),
+        }
     }
 
-    /// Takes away what did not come up, and says why it did not.
+    /// Why a cluster did not come up.
     async fn given_up(&self, cli: &Cli<'_>, output: &Output) -> ClusterError {
         let text = String::from_utf8_lossy(&output.stderr);
+        let said = problem::essence(&text);
         let problem = KindProblem::classify(&text);
         let unclear = problem.as_ref().is_none_or(KindProblem::is_in_the_nodes);
-        let left = cli.nodes().await.is_ok_and(|nodes| !nodes.is_empty());
-        let log = if unclear && left { self.logs(cli).await } else { None };
-        // Where that fails, the mark of the beginning stays, and the next run takes it away.
-        if !left || cli.delete().await.is_ok() {
-            let _next_run_does = self.record.forget(log.is_none());
-        }
-        let said = problem::essence(&text);
+        let log = self.take_away(cli, unclear).await;
         match problem {
             Some(problem) => ClusterError::Kind { problem, said, log },
             None => ClusterError::Program {
@@ -230,6 +228,17 @@ impl Kind {
         }
     }
 
+    /// Takes away what did not come up; gives the folder of its logs, where they are wanted and there are some.
+    async fn take_away(&self, cli: &Cli<'_>, with_logs: bool) -> Option<PathBuf> {
+        let left = cli.nodes().await.is_ok_and(|nodes| !nodes.is_empty());
+        let log = if with_logs && left { self.logs(cli).await } else { None };
+        // Where that fails, the mark of the beginning stays, and the next run takes it away.
+        if !left || cli.delete().await.is_ok() {
+            let _next_run_does = self.record.forget(log.is_none());
+        }
+        log
+    }
+
     async fn logs(&self, cli: &Cli<'_>) -> Option<PathBuf> {
         let folder = self.folder.join("logs");
         let _none_before = std::fs::remove_dir_all(&folder);
@@ -239,13 +248,7 @@ impl Kind {
     async fn wait_for_nodes(&self, cli: &Cli<'_>, progress: &Progress) -> Result<(), ClusterError> {
         let client = self.access().connect().await?;
         let Err(error) = nodes::ready(&client, self.nodes, READY, progress).await else { return Ok(()) };
-        match (error, self.logs(cli).await) {
-            (ClusterError::TimedOut { what, mut state, after }, Some(logs)) => {
-                state.push(format!("logs of the nodes: {}", logs.display()));
-                Err(ClusterError::TimedOut { what, state, after })
-            }
-            (error, _) => Err(error),
-        }
+        Err(with_logs(error, self.logs(cli).await))
     }
 
     async fn load(&self, cli: &Cli<'_>, images: &[String], progress: &Progress) -> Result<(), ClusterError> {
@@ -282,4 +285,12 @@ impl Kind {
         self.record.forget(true)?;
         Ok(true)
     }
+}
+
+/// The error of a wait, with the folder that says more.
+fn with_logs(mut error: ClusterError, logs: Option<PathBuf>) -> ClusterError {
+    if let (ClusterError::TimedOut { state, .. }, Some(logs)) = (&mut error, logs) {
+        state.push(format!("logs of the nodes: {}", logs.display()));
+    }
+    error
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::docker::explained;
 use crate::error::ClusterError;
-use crate::provider::program::{bounded, command, finished, words};
+use crate::provider::program::{bounded, command, finished, told, words};
 
+/// How long kind may take to make a cluster: a large image over a slow line is pulled in less.
+const CREATE: Duration = Duration::from_secs(30 * 60);
 /// How long kind may take to list containers.
 const LIST: Duration = Duration::from_secs(30);
 /// How long it may take to collect the logs of the nodes.
@@ -37,7 +39,7 @@ impl Cli<'_> {
     }
 
     pub(super) async fn create(&self, config: &Path, said: &Path) -> Result<Output, ClusterError> {
-        finished(self.create_command(config), self.lock, Some(said)).await
+        told(self.create_command(config), self.lock, said, CREATE).await
     }
 
     pub(super) async fn delete(&self) -> Result<(), ClusterError> {
@@ -75,7 +77,7 @@ impl Cli<'_> {
 
     async fn done(&self, command: Command) -> Result<(), ClusterError> {
         let program = words(&command);
-        let output = finished(command, self.lock, None).await?;
+        let output = finished(command, self.lock).await?;
         if output.status.success() { Ok(()) } else { Err(explained(program, &output)) }
     }
 }
