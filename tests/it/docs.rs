@@ -9,11 +9,12 @@ use support::Sandbox;
 
 use crate::PROGRAM;
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/access.md",
+    "docs/clusters.md",
     "docs/git.md",
     "docs/lint.md",
     "docs/ml.md",

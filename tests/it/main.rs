@@ -16,6 +16,7 @@ mod gitea;
 mod health_checks;
 mod helm;
 mod killed;
+mod kind;
 mod lint;
 mod manifests;
 mod models;

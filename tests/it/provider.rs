@@ -50,9 +50,15 @@ fn a_local_control_plane_listens_on_loopback_only() {
 fn a_cluster_is_made_once_and_deleted_once() {
     let Some(sandbox) = Sandbox::with_cluster(PROGRAM) else { return };
     let runs = [(); 2].map(|()| sandbox.start(&["cluster", "up"]));
-    for run in runs {
-        run.wait().exits(0).says("Kubernetes 1.36, 1 simulated node");
+    let runs = runs.map(|run| run.wait());
+    for run in &runs {
+        run.exits(0).says("Kubernetes 1.36, 1 simulated node");
     }
+    let has_times = |run: &&support::Outcome| {
+        let line = |part: &str| run.stdout.lines().any(|line| line.trim().starts_with(part));
+        ["tools", "start", "answer"].into_iter().all(line)
+    };
+    assert_eq!(runs.iter().filter(has_times).count(), 1, "who makes it says where the time went: {runs:?}");
     let servers = sandbox.processes(API_SERVER);
     assert_eq!(servers.len(), 1, "two at once make one");
     sandbox.run(&["cluster", "up"]).exits(0).says("running: Kubernetes 1.36");

@@ -14,6 +14,7 @@ mod git_host;
 mod git_server;
 mod gitea;
 mod keys;
+mod kind;
 mod kubelet;
 mod nodes;
 mod run;
@@ -24,10 +25,11 @@ mod slots;
 mod snapshot;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use cluster::tools::{Progress, Tool, ToolContext};
+use cluster::tools::{Progress, Resolved, Tool, ToolContext};
 
 pub use api::{Api, Refusal};
 pub use argocd::{ArgoCd, Behaviour};
@@ -39,6 +41,7 @@ pub use git_host::{Asked, Endpoint, Form, GitHost, Hold};
 pub use git_server::{Access, Contents, GitServer, Login};
 pub use gitea::Gitea;
 pub use keys::encrypted_key;
+pub use kind::KindNode;
 pub use kubelet::{Kubelet, PodPort};
 pub use nodes::{define_kind, set_status, with_a_real_node};
 pub use run::{Outcome, Running};
@@ -63,17 +66,20 @@ const MANIFESTS: &str = "GITOPS_SETUP_ARGOCD_MANIFESTS";
 /// Whether a local control plane can be had here. The first call fetches what is missing, as `setup` would.
 pub fn tools_at_hand() -> bool {
     static FOUND: std::sync::OnceLock<Result<(), String>> = std::sync::OnceLock::new();
-    let found = FOUND.get_or_init(|| {
-        let context = ToolContext::from_env().map_err(|error| error.to_string())?;
-        let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-        let progress = Progress::new(|event| eprintln!("{event}"));
-        let resolved = runtime.block_on(cluster::tools::resolve(&CONTROL_PLANE, &context, &progress));
-        resolved.map(drop).map_err(|error| error.to_string())
-    });
+    let found = FOUND.get_or_init(|| tools(&CONTROL_PLANE).map(drop));
     if let Err(why) = found {
         skipped(&format!("a local control plane: {why}"));
     }
     found.is_ok()
+}
+
+/// Programs, fetched where they are missing.
+fn tools(tools: &[Tool]) -> Result<BTreeMap<Tool, Resolved>, String> {
+    let context = ToolContext::from_env().map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let progress = Progress::new(|event| eprintln!("{event}"));
+    let resolved = runtime.block_on(cluster::tools::resolve(tools, &context, &progress));
+    resolved.map_err(|error| error.to_string())
 }
 
 /// A published manifest of Argo CD, such as `install-v3.5.1.yaml`.

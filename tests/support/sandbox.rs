@@ -238,10 +238,12 @@ impl Drop for Sandbox {
             return;
         }
         // Whatever a test left there must not keep its cluster from going.
-        let mut down = self.command(&["cluster", "down", "--config", "/dev/null"]);
-        match down.output() {
-            Ok(output) if output.status.success() => {}
-            output => eprintln!("cluster {} is left behind: {output:?}", self.name()),
+        for provider in ["kwok", "kind"] {
+            let mut down = self.command(&["cluster", "down", "--config", "/dev/null"]);
+            match down.arg("--set").arg(format!("cluster.provider={provider}")).output() {
+                Ok(output) if output.status.success() => {}
+                output => eprintln!("cluster {} is left behind: {output:?}", self.name()),
+            }
         }
     }
 }

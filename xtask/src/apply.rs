@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use cluster::Client;
 use cluster::apply::{Condition, Patching};
+use cluster::provider::Timings;
 use cluster::wait::{Objects, Progress};
 use git_credentials::repository;
 use manifests::config::Git as GitConfig;
@@ -21,8 +22,8 @@ use crate::fill;
 use crate::session::{Session, blocking};
 use crate::values;
 
-/// Makes or starts the cluster, where the plan says so.
-pub(crate) async fn create_cluster(session: &Session) -> Result<(), Failure> {
+/// Makes or starts the cluster, where the plan says so. Gives where the time went.
+pub(crate) async fn create_cluster(session: &Session) -> Result<Timings, Failure> {
     Ok(session.provider.up(&session.tools, &session.report.progress()).await?)
 }
 

@@ -245,8 +245,12 @@ pub(crate) struct Init {
 /// What to do with the cluster.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Cluster {
-    /// Make or start the cluster of the configuration
-    Up,
+    /// Make or start the cluster of the configuration, and say where the time went
+    Up {
+        /// Delete it first, and everything in it, where it is there
+        #[arg(long)]
+        recreate: bool,
+    },
     /// Delete it and everything in it
     Down,
     /// List the clusters that this tool made

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use cluster::ClusterError;
+use cluster::provider::KindProblem;
 use git_credentials::checkout::CheckoutError;
 use git_credentials::host_keys::ScanError;
 use git_credentials::remote::Category;
@@ -198,10 +199,14 @@ impl From<ClusterError> for Failure {
             | ClusterError::Unreachable { .. }
             | ClusterError::KindUnknown { .. }
             | ClusterError::Precondition { .. }
+            | ClusterError::OtherConfiguration { .. }
             | ClusterError::Tool(_)
             | ClusterError::Dir(_)
             | ClusterError::File { .. } => Self::Precondition(text),
             ClusterError::TimedOut { .. } => Self::TimedOut(text),
+            ClusterError::Kind { problem: KindProblem::Config, .. } => Self::Refused(text),
+            ClusterError::Kind { problem: KindProblem::Unhealthy, .. } => Self::TimedOut(text),
+            ClusterError::Kind { .. } => Self::Precondition(text),
             ClusterError::Changed { .. } => Self::Changed(text),
             _ => Self::Refused(text),
         }

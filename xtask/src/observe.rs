@@ -84,6 +84,9 @@ impl<'a> Observer<'a> {
         if observed.cluster != ClusterState::Running {
             return Ok(observed);
         }
+        if stage.facts.contains(&Fact::Images) {
+            observed.images_to_load = self.session.provider.images_to_load().await?;
+        }
         observed.kubernetes = self.kubernetes;
         observed.nodes = self.look_at_nodes().await?;
         observed.objects = self.read((stage.reads)(inputs)).await?;

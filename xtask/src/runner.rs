@@ -42,6 +42,7 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
     session.report.set_timeout(options.timeout);
     session.report.started(&title(session), stages);
     session.provider.preflight().await?;
+    session.provider.as_configured()?;
     let inputs = session.inputs(stages, Effects::Allowed).await?;
     // Whatever can be known to be missing is told before the first effect.
     plans(session, &inputs, stages).await?;
@@ -183,8 +184,11 @@ impl Runner<'_> {
     /// Counts what was written, also where it ends early.
     async fn apply(&mut self, plan: &Plan, outcome: &mut Outcome) -> Result<(), Failure> {
         if plan.actions.iter().any(makes_cluster) {
-            apply::create_cluster(self.session).await?;
-            outcome.created += 1;
+            // Images are loaded into a cluster that is there already.
+            let was_there = self.observer.client().is_ok();
+            let timings = apply::create_cluster(self.session).await?;
+            outcome.timings = timings.0.into_iter().map(|(name, took)| (name, took.as_secs_f64())).collect();
+            *(if was_there { &mut outcome.changed } else { &mut outcome.created }) += 1;
             return self.observer.reconnect().await;
         }
         for action in plan.actions.iter().filter(|action| !action.is_request()) {

@@ -164,9 +164,11 @@ impl Session {
                 .filter(|value| !value.is_empty())
                 .map(|_| SecretRef::Env("ARGOCDINITIALPASS".into()))
         });
-        let expected_kubernetes = (self.config.cluster.provider == Which::Kwok)
-            .then(|| kubernetes_version(cluster::tools::KUBERNETES))
-            .flatten();
+        let expected_kubernetes = match self.config.cluster.provider {
+            Which::Kwok => kubernetes_version(cluster::tools::KUBERNETES),
+            Which::Kind => self.config.cluster.kubernetes_version.as_deref().and_then(kubernetes_version),
+            Which::Context => None,
+        };
         let trust = match asks_for(stages, Fact::Credentials) {
             true => git::trust(&self.config)?,
             false => Trust::default(),
@@ -238,7 +240,7 @@ fn read(named: Option<&Path>) -> Result<Option<Source>, Failure> {
 }
 
 fn kubernetes_version(text: &str) -> Option<KubernetesVersion> {
-    let mut numbers = text.split('.').map(str::parse);
+    let mut numbers = text.strip_prefix('v').unwrap_or(text).split('.').map(str::parse);
     Some(KubernetesVersion { major: numbers.next()?.ok()?, minor: numbers.next()?.ok()? })
 }
 

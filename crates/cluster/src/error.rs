@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use manifests::ObjectRef;
 
+use crate::provider::KindProblem;
+
 /// What went wrong, on which object or host, and what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -121,6 +123,28 @@ pub enum ClusterError {
         /// Where to read on.
         log: Option<PathBuf>,
     },
+    /// kind or its Docker failed for a reason that is known.
+    #[error("{problem}\n  {}{}{}", .problem.next(), quoted(.said), log_hint(.log.as_ref()))]
+    Kind {
+        /// Why.
+        problem: KindProblem,
+        /// Last lines that were written.
+        said: String,
+        /// Where to read on.
+        log: Option<PathBuf>,
+    },
+    /// A cluster was made from another configuration.
+    #[error(
+        "{what} was made from another configuration:{}\n  take the change back, or make the cluster anew, which \
+         deletes everything in it: cargo xtask cluster up --recreate",
+        list(.differences)
+    )]
+    OtherConfiguration {
+        /// The cluster.
+        what: String,
+        /// What it is made from, and what it would be made from now.
+        differences: Vec<String>,
+    },
     /// Something that the provider builds on is missing.
     #[error("{what}\n  {next}")]
     Precondition {
@@ -147,6 +171,10 @@ pub enum ClusterError {
 
 fn list(lines: &[String]) -> String {
     lines.iter().map(|line| format!("\n    {line}")).collect()
+}
+
+fn quoted(lines: &str) -> String {
+    if lines.is_empty() { String::new() } else { format!("\n  what was said:{lines}") }
 }
 
 fn log_hint(log: Option<&PathBuf>) -> String {

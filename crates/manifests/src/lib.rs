@@ -13,6 +13,7 @@ pub mod expose;
 pub mod files;
 pub mod fill;
 pub mod health;
+pub mod kind;
 pub mod kinds;
 pub mod known_hosts;
 pub mod models;

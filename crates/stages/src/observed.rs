@@ -11,6 +11,8 @@ use serde_json::Value;
 pub struct Observed {
     /// Whether the cluster is there.
     pub cluster: ClusterState,
+    /// Images of this machine that the running cluster lacks.
+    pub images_to_load: Vec<String>,
     /// Version of Kubernetes; `None` while there is no cluster.
     pub kubernetes: Option<KubernetesVersion>,
     /// Nodes of the cluster.

@@ -55,6 +55,8 @@ pub struct Stage {
 /// Something to observe that is no object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
+    /// [`Observed::images_to_load`].
+    Images,
     /// [`Observed::repository`].
     Repository,
     /// [`Observed::values`].

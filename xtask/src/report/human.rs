@@ -90,6 +90,10 @@ impl Human {
                 wrap(&words, "    ", "    ").iter().for_each(|line| print(line));
             }
         }
+        for (part, seconds) in &outcome.timings {
+            let time = format!("{seconds:>6.1} s");
+            print(&format!("    {PALE}{part:width$}{time}{PALE:#}", width = WIDTH - 4 - time.len()));
+        }
         for note in &outcome.notes {
             wrap(note, "    ", "    ").iter().for_each(|line| print(line));
         }

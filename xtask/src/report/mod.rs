@@ -13,7 +13,7 @@ use cluster::tools::{Event as ToolEvent, Progress};
 use manifests::ObjectRef;
 use manifests::clusters::Stored;
 use manifests::models::Deployed;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use stages::teardown::Undoing;
 use stages::{Plan, Stage};
 
@@ -39,12 +39,19 @@ pub(crate) struct Outcome {
     /// The result in words, where numbers don't say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) result: Option<String>,
+    /// Where the time of making a cluster went: parts in their order, and seconds.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_map")]
+    pub(crate) timings: Vec<(&'static str, f64)>,
     /// What a reader should know.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
     /// What could not be checked, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) not_verified: Vec<String>,
+}
+
+fn as_map<S: Serializer>(timings: &[(&'static str, f64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(timings.iter().copied())
 }
 
 impl Outcome {
@@ -192,7 +199,7 @@ impl Report {
         self.progress_text(&format!("waiting: {}", lines.join("; ")), false);
     }
 
-    /// Hears of tools that are fetched or built.
+    /// Hears of tools that are fetched or built, and of clusters that are made.
     pub(crate) fn progress(&self) -> Progress {
         let report = self.clone();
         Progress::new(move |event| report.tool_event(&event))
@@ -203,7 +210,9 @@ impl Report {
             return self.detail(&event.to_string());
         }
         // Of what goes on for minutes, a line now and then is enough where lines stay.
-        let milestone = !matches!(event, ToolEvent::Build { .. } | ToolEvent::Download { .. });
+        let often =
+            matches!(event, ToolEvent::Build { .. } | ToolEvent::Download { .. } | ToolEvent::State { .. });
+        let milestone = !often;
         self.progress_text(&event.to_string(), milestone);
     }
 

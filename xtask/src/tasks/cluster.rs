@@ -14,24 +14,30 @@ use crate::session::Session;
 pub(crate) fn run(global: &Global, what: Cluster) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
     match what {
-        Cluster::Up => up(&session),
-        Cluster::Down => down(&session),
+        Cluster::Up { recreate } => up(&session, recreate),
+        Cluster::Down => block_on(delete(&session)),
         Cluster::List => list(&session),
         Cluster::Kubeconfig => kubeconfig(&session),
     }?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn up(session: &Session) -> Result<(), Failure> {
+fn up(session: &Session, recreate: bool) -> Result<(), Failure> {
     let stages = Selection { only: vec!["cluster".into()], ..Selection::default() }.stages()?;
     let options = Options { timeout: session.report.timeout(), force_conflicts: false };
-    block_on(runner::run(session, &stages, options))
+    block_on(async {
+        if recreate {
+            // What is missing for a new one is told before the old one goes.
+            session.provider.preflight().await?;
+            delete(session).await?;
+        }
+        runner::run(session, &stages, options).await
+    })
 }
 
-fn down(session: &Session) -> Result<(), Failure> {
+async fn delete(session: &Session) -> Result<(), Failure> {
     let name = &session.config.cluster.name;
-    let gone =
-        block_on(async { Ok(session.provider.down(&session.tools, &session.report.progress()).await?) })?;
+    let gone = session.provider.down(&session.tools, &session.report.progress()).await?;
     session.report.line(&match gone {
         true => format!("cluster {name} is deleted"),
         false => format!("there is no cluster {name}"),

@@ -23,6 +23,7 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
     let report = &session.report;
     report.started(&title(&session), &stages);
+    session.provider.as_configured()?;
     let changes = block_on(async {
         let mut changes = 0;
         let inputs = session.inputs(&stages, Effects::None).await?;

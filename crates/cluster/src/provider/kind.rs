@@ -1,16 +1,34 @@
 //! A cluster of containers by kind.
 
+mod cli;
+mod docker;
+mod nodes;
+mod problem;
+#[cfg(test)]
+mod problem_tests;
+mod record;
+
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::Output;
 use std::time::Duration;
 
-use super::program::{command, lock, run};
-use super::{Access, State, folder, lock_folder};
-use crate::error::ClusterError;
-use crate::tools::{Progress, Tool, ToolContext, resolve};
+use manifests::config::{Cluster as Settings, KindMount};
+use manifests::kind::CONFIG_FILE;
 
-/// How long a control plane may take to be ready.
-const READY: &str = "5m";
+use super::program::lock;
+use super::timings::Clock;
+use super::{Access, State, Timings, folder, lock_folder};
+use crate::error::ClusterError;
+use crate::tools::{Event, Progress, Tool, ToolContext, resolve};
+use cli::Cli;
+use record::Record;
+
+pub use problem::{KindProblem, NoImage};
+
+/// How long nodes may take to be ready.
+const READY: Duration = Duration::from_secs(300);
+/// How long stopped containers may take to start, and their API server to answer.
+const START: Duration = Duration::from_secs(120);
 /// How long an API server may take to say that it is there.
 const ANSWER: Duration = Duration::from_secs(2);
 
@@ -18,94 +36,238 @@ const ANSWER: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Kind {
     name: String,
-    node_image: Option<String>,
+    nodes: usize,
+    images: Vec<String>,
+    mounts: Vec<KindMount>,
     folder: PathBuf,
     locks: PathBuf,
+    record: Record,
 }
 
 impl Kind {
-    /// The cluster of this name; `data` is our data folder.
-    pub fn new(name: &str, node_image: Option<String>, data: &Path) -> Self {
+    /// The cluster of these settings; `data` is our data folder.
+    pub fn new(settings: &Settings, data: &Path) -> Self {
+        let folder = folder(data, "kind", &settings.name);
+        let kind = settings.kind.clone().unwrap_or_default();
         Self {
-            name: name.into(),
-            node_image,
-            folder: folder(data, "kind", name),
-            locks: lock_folder(data, "kind", name),
+            name: settings.name.clone(),
+            nodes: 1 + usize::from(kind.workers),
+            images: kind.images,
+            mounts: kind.mounts,
+            locks: lock_folder(data, "kind", &settings.name),
+            record: Record::new(settings, &folder),
+            folder,
         }
     }
 
     pub(super) fn access(&self) -> Access {
-        Access { kubeconfig: Some(self.folder.join("kubeconfig")), context: format!("kind-{}", self.name) }
+        Access { kubeconfig: Some(self.kubeconfig()), context: format!("kind-{}", self.name) }
     }
 
+    fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+
+    /// A cluster whose nodes are still waited for is not running yet, although its API server answers.
     pub(super) async fn state(&self) -> Result<State, ClusterError> {
-        if !self.folder.join("kubeconfig").exists() {
+        if !self.kubeconfig().exists() {
             return Ok(State::Absent);
         }
-        let answers = match self.access().connect().await {
+        let running = !self.record.has_begun() && self.answers().await;
+        Ok(if running { State::Running } else { State::Stopped })
+    }
+
+    async fn answers(&self) -> bool {
+        if !self.kubeconfig().exists() {
+            return false;
+        }
+        match self.access().connect().await {
             Ok(client) => client.with_patience(ANSWER).version().await.is_ok(),
             Err(_) => false,
-        };
-        Ok(if answers { State::Running } else { State::Stopped })
+        }
     }
 
     pub(super) async fn preflight(&self) -> Result<(), ClusterError> {
-        match self.state().await? {
-            State::Running => Ok(()),
-            State::Absent | State::Stopped => docker_answers(),
+        if self.state().await? != State::Running {
+            docker::answers().await?;
+        }
+        self.mounts_exist()?;
+        for image in &self.images {
+            docker::image_id(image).await?;
+        }
+        Ok(())
+    }
+
+    /// Docker makes a folder that is missing, which then belongs to root and is empty.
+    fn mounts_exist(&self) -> Result<(), ClusterError> {
+        match self.mounts.iter().find(|mount| !mount.host.exists()) {
+            None => Ok(()),
+            Some(mount) => Err(ClusterError::Precondition {
+                what: format!(
+                    "{} is not on this machine, and `cluster.kind.mounts` names it",
+                    mount.host.display()
+                ),
+                next: "make it, or correct the path".into(),
+            }),
         }
     }
 
-    pub(super) async fn up(&self, tools: &ToolContext, progress: &Progress) -> Result<(), ClusterError> {
-        let lock = lock(&self.locks, progress).await?;
-        if self.state().await? == State::Running {
-            // kind had finished although the run of ours that began it was killed.
-            return match std::fs::remove_file(self.begun()) {
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                    Err(ClusterError::File { path: self.begun(), source })
-                }
-                _ => Ok(()),
-            };
+    pub(super) fn as_configured(&self) -> Result<(), ClusterError> {
+        if !self.kubeconfig().exists() {
+            return Ok(());
         }
-        docker_answers()?;
+        match self.record.differences()? {
+            differences if differences.is_empty() => Ok(()),
+            differences => {
+                let what = format!("kind cluster {}", self.name);
+                Err(ClusterError::OtherConfiguration { what, differences })
+            }
+        }
+    }
+
+    pub(super) async fn images_to_load(&self) -> Result<Vec<String>, ClusterError> {
+        let loaded = self.record.images()?;
+        let mut missing = Vec::new();
+        for image in &self.images {
+            if loaded.get(image) != Some(&docker::image_id(image).await?) {
+                missing.push(image.clone());
+            }
+        }
+        Ok(missing)
+    }
+
+    pub(super) async fn up(&self, tools: &ToolContext, progress: &Progress) -> Result<Timings, ClusterError> {
+        let lock = lock(&self.locks, progress).await?;
+        let answers = self.answers().await;
+        let complete = answers && !self.record.has_begun();
+        if complete && self.images_to_load().await?.is_empty() {
+            return Ok(Timings::default());
+        }
+        docker::answers().await?;
+        let mut clock = Clock::start();
         let tools = resolve(&[Tool::Kind], tools, progress).await?;
-        let kind = &tools[&Tool::Kind].path;
-        crate::dirs::create(&self.folder)?;
-        if self.exists(kind, &lock).await? {
+        clock.lap("tools");
+        let program = &tools[&Tool::Kind].path;
+        let cli = Cli { program, name: &self.name, kubeconfig: self.kubeconfig(), lock: &lock };
+        if !answers {
+            let part = self.make_or_start(&cli, progress).await?;
+            clock.lap(part);
+        }
+        if !complete {
+            progress
+                .tell(Event::Step { what: format!("waiting until all nodes of {} are ready", self.name) });
+            self.wait_for_nodes(&cli, progress).await?;
+            clock.lap("nodes");
+            self.record.complete()?;
+        }
+        let images = self.images_to_load().await?;
+        if !images.is_empty() {
+            self.load(&cli, &images, progress).await?;
+            clock.lap("images");
+        }
+        Ok(clock.stop())
+    }
+
+    async fn make_or_start(&self, cli: &Cli<'_>, progress: &Progress) -> Result<&'static str, ClusterError> {
+        let there = cli.nodes().await?;
+        if !there.is_empty() && !self.record.has_begun() {
             // Only what a cut-off run of ours began is taken away; anything else may hold somebody's work.
-            if !self.begun().exists() {
+            if !self.record.exists() || !self.kubeconfig().exists() {
                 return Err(self.in_the_way());
             }
-            run(self.command(kind, &["delete", "cluster"]), &lock, None).await?;
+            self.as_configured()?;
+            self.start(&there, progress).await?;
+            return Ok("start");
         }
-        self.write(&self.begun())?;
-        let mut create = self.command(kind, &["create", "cluster"]);
-        create.arg(format!("--wait={READY}"));
-        if let Some(image) = &self.node_image {
-            create.arg(format!("--image={image}"));
+        if !there.is_empty() {
+            cli.delete().await?;
         }
-        run(create, &lock, None).await?;
-        std::fs::remove_file(self.begun()).map_err(|source| ClusterError::File { path: self.begun(), source })
+        self.create(cli, progress).await?;
+        Ok("create")
     }
 
-    /// There between the beginning of `kind create cluster` and its good end.
-    fn begun(&self) -> PathBuf {
-        self.folder.join("begun")
+    async fn start(&self, containers: &[String], progress: &Progress) -> Result<(), ClusterError> {
+        progress.tell(Event::Step { what: format!("starting the nodes of kind cluster {}", self.name) });
+        docker::start(containers, START).await?;
+        let client = self.access().connect().await?;
+        match client.with_patience(START).version().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(ClusterError::Precondition {
+                what: format!("kind cluster {} was started, and does not answer: {error}", self.name),
+                next: "see its logs (docker logs), or make it anew: cargo xtask cluster up --recreate".into(),
+            }),
+        }
     }
 
-    fn write(&self, path: &Path) -> Result<(), ClusterError> {
-        std::fs::write(path, "").map_err(|source| ClusterError::File { path: path.to_owned(), source })
+    async fn create(&self, cli: &Cli<'_>, progress: &Progress) -> Result<(), ClusterError> {
+        self.record.begin()?;
+        let what = format!("creating kind cluster {}; the first time, its image is pulled", self.name);
+        progress.tell(Event::Step { what });
+        match cli.create(&self.folder.join(CONFIG_FILE), &self.record.said()).await {
+            Ok(output) if output.status.success() => Ok(()),
+            Ok(output) => Err(self.given_up(cli, &output).await),
+            Err(error) => Err(with_logs(error, self.take_away(cli, true).await)),
+        }
+    }
+
+    /// Why a cluster did not come up.
+    async fn given_up(&self, cli: &Cli<'_>, output: &Output) -> ClusterError {
+        let text = String::from_utf8_lossy(&output.stderr);
+        let said = problem::essence(&text);
+        let problem = KindProblem::classify(&text);
+        let unclear = problem.as_ref().is_none_or(KindProblem::is_in_the_nodes);
+        let log = self.take_away(cli, unclear).await;
+        match problem {
+            Some(problem) => ClusterError::Kind { problem, said, log },
+            None => ClusterError::Program {
+                program: "kind create cluster".into(),
+                status: output.status.to_string(),
+                message: said,
+                log,
+            },
+        }
+    }
+
+    /// Takes away what did not come up; gives the folder of its logs, where they are wanted and there are some.
+    async fn take_away(&self, cli: &Cli<'_>, with_logs: bool) -> Option<PathBuf> {
+        let left = cli.nodes().await.is_ok_and(|nodes| !nodes.is_empty());
+        let log = if with_logs && left { self.logs(cli).await } else { None };
+        // Where that fails, the mark of the beginning stays, and the next run takes it away.
+        if !left || cli.delete().await.is_ok() {
+            let _next_run_does = self.record.forget(log.is_none());
+        }
+        log
+    }
+
+    async fn logs(&self, cli: &Cli<'_>) -> Option<PathBuf> {
+        let folder = self.folder.join("logs");
+        let _none_before = std::fs::remove_dir_all(&folder);
+        cli.export_logs(&folder).await.then_some(folder)
+    }
+
+    async fn wait_for_nodes(&self, cli: &Cli<'_>, progress: &Progress) -> Result<(), ClusterError> {
+        let client = self.access().connect().await?;
+        let Err(error) = nodes::ready(&client, self.nodes, READY, progress).await else { return Ok(()) };
+        Err(with_logs(error, self.logs(cli).await))
+    }
+
+    async fn load(&self, cli: &Cli<'_>, images: &[String], progress: &Progress) -> Result<(), ClusterError> {
+        let mut ids = self.record.images()?;
+        for image in images {
+            ids.insert(image.clone(), docker::image_id(image).await?);
+        }
+        progress.tell(Event::Step { what: format!("loading images into the nodes: {}", images.join(", ")) });
+        cli.load(images).await?;
+        self.record.note_images(&ids)
     }
 
     fn in_the_way(&self) -> ClusterError {
         let name = &self.name;
         ClusterError::Precondition {
-            what: format!(
-                "there is a kind cluster {name} that this tool did not make, or that does not answer"
-            ),
+            what: format!("there is a kind cluster {name} that this tool did not make"),
             next: format!(
-                "start it (docker start {name}-control-plane), choose another `cluster.name`, or use it by its context: \
-                 cluster: {{provider: context, context: kind-{name}}}"
+                "choose another `cluster.name`, or use it by its context: cluster: {{provider: context, context: \
+                 kind-{name}}}"
             ),
         }
     }
@@ -115,47 +277,20 @@ impl Kind {
             return Ok(false);
         }
         let lock = lock(&self.locks, progress).await?;
-        docker_answers()?;
+        docker::answers().await?;
         let tools = resolve(&[Tool::Kind], tools, progress).await?;
-        run(self.command(&tools[&Tool::Kind].path, &["delete", "cluster"]), &lock, None).await?;
-        let remove = std::fs::remove_dir_all(&self.folder);
-        remove.map_err(|source| ClusterError::File { path: self.folder.clone(), source })?;
+        let program = &tools[&Tool::Kind].path;
+        let cli = Cli { program, name: &self.name, kubeconfig: self.kubeconfig(), lock: &lock };
+        cli.delete().await?;
+        self.record.forget(true)?;
         Ok(true)
     }
-
-    async fn exists(&self, kind: &Path, lock: &std::fs::File) -> Result<bool, ClusterError> {
-        let mut list = command(kind);
-        list.args(["get", "clusters"]);
-        Ok(run(list, lock, None).await?.lines().any(|line| line.trim() == self.name))
-    }
-
-    fn command(&self, kind: &Path, words: &[&str]) -> Command {
-        let mut command = command(kind);
-        command.args(words).arg(format!("--name={}", self.name));
-        command.arg("--kubeconfig").arg(self.folder.join("kubeconfig"));
-        command
-    }
 }
 
-/// kind's own message without Docker names neither the cause nor a way out.
-fn docker_answers() -> Result<(), ClusterError> {
-    let shell = xshell::Shell::new().map_err(|error| missing_docker(&error.to_string()))?;
-    let format = "{{.Server.Version}}";
-    let output = xshell::cmd!(shell, "docker version --format {format}")
-        .quiet()
-        .ignore_status()
-        .ignore_stderr()
-        .output()
-        .map_err(|error| missing_docker(&error.to_string()))?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(missing_docker("`docker version` names no server")),
+/// The error of a wait, with the folder that says more.
+fn with_logs(mut error: ClusterError, logs: Option<PathBuf>) -> ClusterError {
+    if let (ClusterError::TimedOut { state, .. }, Some(logs)) = (&mut error, logs) {
+        state.push(format!("logs of the nodes: {}", logs.display()));
     }
-}
-
-fn missing_docker(why: &str) -> ClusterError {
-    ClusterError::Precondition {
-        what: format!("kind needs a running Docker, and there is none ({why})"),
-        next: "start Docker, or use `cluster.provider: kwok`, which needs none".into(),
-    }
+    error
 }

@@ -11,7 +11,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::program::{command, lock, run};
-use super::{Access, State, folder, lock_folder};
+use super::timings::Clock;
+use super::{Access, State, Timings, folder, lock_folder};
 use crate::error::ClusterError;
 use crate::tools::{Progress, Resolved, Tool, ToolContext, resolve};
 
@@ -84,26 +85,34 @@ impl Kwok {
         }
     }
 
-    pub(super) async fn up(&self, context: &ToolContext, progress: &Progress) -> Result<(), ClusterError> {
+    pub(super) async fn up(
+        &self,
+        context: &ToolContext,
+        progress: &Progress,
+    ) -> Result<Timings, ClusterError> {
         let lock = lock(&self.locks, progress).await?;
         crate::dirs::create(&self.folder)?;
         if self.answers().await {
             // The run that made it may have been killed before it could say so.
-            return self.mark_complete();
+            return self.mark_complete().map(|()| Timings::default());
         }
+        let mut clock = Clock::start();
         let tools = resolve(&TOOLS, context, progress).await?;
+        clock.lap("tools");
         if !self.complete().exists() {
             self.clear(&tools[&Tool::Kwokctl], &lock).await?;
         }
         let create = self.create_command(&tools)?;
         run(create, &lock, self.logs()).await?;
+        clock.lap("start");
         if !self.answers().await {
             return Err(ClusterError::Precondition {
                 what: format!("kwok cluster {} was started, but its API server does not answer", self.name),
                 next: format!("see {}", self.logs().unwrap_or_default().join("kube-apiserver.log").display()),
             });
         }
-        self.mark_complete()
+        clock.lap("answer");
+        self.mark_complete().map(|()| clock.stop())
     }
 
     fn mark_complete(&self) -> Result<(), ClusterError> {

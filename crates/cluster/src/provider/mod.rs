@@ -4,6 +4,7 @@ mod context;
 mod kind;
 mod kwok;
 mod program;
+mod timings;
 
 use std::path::{Path, PathBuf};
 
@@ -14,8 +15,9 @@ use crate::error::ClusterError;
 use crate::tools::{Progress, ToolContext};
 
 pub use context::Context;
-pub use kind::Kind;
+pub use kind::{Kind, KindProblem, NoImage};
 pub use kwok::Kwok;
+pub use timings::Timings;
 
 /// How a cluster is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +62,7 @@ impl Provider {
     pub fn new(settings: &Settings, data: &Path) -> Result<Self, ClusterError> {
         Ok(match settings.provider {
             Which::Kwok => Self::Kwok(Kwok::new(&settings.name, data)),
-            Which::Kind => Self::Kind(Kind::new(&settings.name, settings.node_image.clone(), data)),
+            Which::Kind => Self::Kind(Kind::new(settings, data)),
             Which::Context => Self::Context(Context::new(settings)?),
         })
     }
@@ -74,8 +76,8 @@ impl Provider {
         }
     }
 
-    /// Whether the provider can do its work here: a context answers, kind has its Docker. Tells so before anything
-    /// is fetched or made.
+    /// Whether the provider can do its work here: a context answers, kind has its Docker, and the folders and images
+    /// that it needs. Tells so before anything is fetched or made.
     pub async fn preflight(&self) -> Result<(), ClusterError> {
         match self {
             Self::Kwok(_) => Ok(()),
@@ -93,12 +95,29 @@ impl Provider {
         }
     }
 
-    /// Makes or starts the cluster, and waits until its API server answers.
-    pub async fn up(&self, tools: &ToolContext, progress: &Progress) -> Result<(), ClusterError> {
+    /// Refuses a cluster that was made from another configuration than this one, and says what differs.
+    pub fn as_configured(&self) -> Result<(), ClusterError> {
+        match self {
+            Self::Kind(kind) => kind.as_configured(),
+            Self::Kwok(_) | Self::Context(_) => Ok(()),
+        }
+    }
+
+    /// Images of this machine that a running cluster lacks, or has an older build of.
+    pub async fn images_to_load(&self) -> Result<Vec<String>, ClusterError> {
+        match self {
+            Self::Kind(kind) => kind.images_to_load().await,
+            Self::Kwok(_) | Self::Context(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Makes or starts the cluster, and waits until its API server answers and its nodes are ready. Gives where the
+    /// time went.
+    pub async fn up(&self, tools: &ToolContext, progress: &Progress) -> Result<Timings, ClusterError> {
         match self {
             Self::Kwok(kwok) => kwok.up(tools, progress).await,
             Self::Kind(kind) => kind.up(tools, progress).await,
-            Self::Context(context) => context.up().await,
+            Self::Context(context) => context.up().await.map(|()| Timings::default()),
         }
     }
 

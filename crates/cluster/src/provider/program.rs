@@ -3,7 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use crate::error::ClusterError;
 use crate::tools::{Event, Progress};
@@ -38,41 +39,81 @@ pub(super) fn command(program: &Path) -> Command {
     command
 }
 
-/// Runs a program to its end, off the async threads.
+/// Runs a program to its end, off the async threads, and gives its standard output.
 ///
 /// The program holds `lock` as its standard input and is in a process group of its own: where this process is
 /// killed or interrupted in the middle, the program still ends its work, and the next run of ours waits for it.
-pub(super) async fn run(
-    mut command: Command,
-    lock: &File,
-    log: Option<PathBuf>,
-) -> Result<String, ClusterError> {
+pub(super) async fn run(command: Command, lock: &File, log: Option<PathBuf>) -> Result<String, ClusterError> {
     let program = words(&command);
-    let held = lock.try_clone().map_err(|source| ClusterError::File { path: "(lock)".into(), source })?;
-    command.stdin(Stdio::from(held)).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let output = tokio::task::spawn_blocking(move || command.output())
-        .await
-        .expect("running a program does not panic");
-    let output = output.map_err(|source| ClusterError::Program {
-        program: program.clone(),
-        status: "not started".into(),
-        message: source.to_string(),
-        log: None,
-    })?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
+    let output = finished(command, lock).await?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Err(ClusterError::Program {
-        program,
-        status: output.status.to_string(),
-        message: last_lines(&stderr),
-        log,
-    })
+    Err(failed(program, &output, log))
+}
+
+/// The same, with however it ended.
+pub(super) async fn finished(mut command: Command, lock: &File) -> Result<Output, ClusterError> {
+    let program = words(&command);
+    command.stdin(held(lock)?).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .expect("running a program does not panic");
+    output.map_err(|source| not_started(program, &source))
+}
+
+/// The same for a program that tells of its progress: it does so into the file `said`, as into a pipe the first word
+/// after our death would be the end of it as well. It is ended where it takes longer than `limit`.
+pub(super) async fn told(
+    mut command: Command,
+    lock: &File,
+    said: &Path,
+    limit: Duration,
+) -> Result<Output, ClusterError> {
+    let program = words(&command);
+    let error = |source| ClusterError::File { path: said.to_owned(), source };
+    let file = File::create(said).map_err(error)?;
+    command.stdin(held(lock)?).stdout(Stdio::null()).stderr(file).process_group(0);
+    let child = tokio::process::Command::from(command).spawn();
+    let mut child = child.map_err(|source| not_started(program.clone(), &source))?;
+    let Ok(ended) = tokio::time::timeout(limit, child.wait()).await else {
+        let _ended_by_itself = child.kill().await;
+        let text = std::fs::read_to_string(said).map_err(error)?;
+        let state = text.lines().last().map(|line| line.trim().to_owned()).into_iter().collect();
+        return Err(ClusterError::TimedOut { what: program, state, after: limit });
+    };
+    let status = ended.map_err(|source| not_started(program, &source))?;
+    Ok(Output { status, stdout: Vec::new(), stderr: std::fs::read(said).map_err(error)? })
+}
+
+fn held(lock: &File) -> Result<Stdio, ClusterError> {
+    let held = lock.try_clone().map_err(|source| ClusterError::File { path: "(lock)".into(), source })?;
+    Ok(Stdio::from(held))
+}
+
+/// Runs a program that only looks, and ends it where it takes longer than `limit`.
+pub(super) async fn bounded(mut command: Command, limit: Duration) -> Result<Output, ClusterError> {
+    let program = words(&command);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = tokio::process::Command::from(command);
+    match tokio::time::timeout(limit, command.kill_on_drop(true).output()).await {
+        Ok(output) => output.map_err(|source| not_started(program, &source)),
+        Err(_) => Err(ClusterError::TimedOut { what: program, state: Vec::new(), after: limit }),
+    }
+}
+
+fn not_started(program: String, source: &std::io::Error) -> ClusterError {
+    ClusterError::Program { program, status: "not started".into(), message: source.to_string(), log: None }
+}
+
+/// The error of a program that ended badly.
+pub(super) fn failed(program: String, output: &Output, log: Option<PathBuf>) -> ClusterError {
+    let message = last_lines(&String::from_utf8_lossy(&output.stderr));
+    ClusterError::Program { program, status: output.status.to_string(), message, log }
 }
 
 /// Program and subcommand, as an error names it.
-fn words(command: &Command) -> String {
+pub(super) fn words(command: &Command) -> String {
     let name =
         Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let arguments =
@@ -102,4 +143,23 @@ pub(super) async fn lock(folder: &Path, progress: &Progress) -> Result<File, Clu
         .await
         .expect("waiting for a lock does not panic")
         .map_err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_program_that_takes_too_long_is_ended_and_the_lock_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let lock = File::create(&path).unwrap();
+        lock.lock().unwrap();
+        let mut sleep = Command::new("sleep");
+        sleep.arg("600");
+        let ended = told(sleep, &lock, &folder.path().join("said"), Duration::from_millis(20)).await;
+        assert!(matches!(ended, Err(ClusterError::TimedOut { .. })), "{ended:?}");
+        drop(lock);
+        File::open(&path).unwrap().try_lock().unwrap();
+    }
 }

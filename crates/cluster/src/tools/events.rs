@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{GoModule, Tool};
 
-/// Something that happened while tools were resolved. Its `Display` is a line for a person.
+/// Something that happened while tools were resolved or a cluster was made. Its `Display` is a line for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -24,6 +24,16 @@ pub enum Event {
         what: String,
         /// The lock file.
         lock: PathBuf,
+    },
+    /// The next part of making a cluster begins.
+    Step {
+        /// What is done.
+        what: String,
+    },
+    /// How it stands with what is waited for.
+    State {
+        /// A line each.
+        lines: Vec<String>,
     },
     /// Bytes have arrived; the first event of a download has `bytes` 0.
     Download {
@@ -77,6 +87,8 @@ impl fmt::Display for Event {
             Self::Waiting { what, lock } => {
                 write!(f, "waiting for another gitops-setup process that is {what} ({})", lock.display())
             }
+            Self::Step { what } => f.write_str(what),
+            Self::State { lines } => write!(f, "waiting: {}", lines.join("; ")),
             Self::Download { file, bytes, total: Some(total) } => {
                 write!(f, "downloading {file}: {:.1} of {:.1} MB", mb(*bytes), mb(*total))
             }

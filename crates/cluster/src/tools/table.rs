@@ -6,7 +6,6 @@ use std::fmt;
 pub const KUBERNETES: &str = "1.36.3";
 const KWOK: &str = "0.8.0";
 const ETCD: &str = "3.6.16";
-const KIND: &str = "0.33.0";
 
 /// A program that a cluster provider starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,7 +160,7 @@ static ETCD_SPEC: Spec = Spec {
 };
 static KIND_SPEC: Spec = Spec {
     name: "kind",
-    version: KIND,
+    version: manifests::kind::VERSION,
     answer: "kind version ",
     release: Release {
         site: Site::GitHub,

@@ -43,7 +43,9 @@ fn cluster(cluster: &Cluster) -> Vec<Clash> {
     for (path, is_given, provider, name) in [
         ("cluster.context", cluster.context.is_some(), Provider::Context, "context"),
         ("cluster.kubeconfig", cluster.kubeconfig.is_some(), Provider::Context, "context"),
+        ("cluster.kubernetesVersion", cluster.kubernetes_version.is_some(), Provider::Kind, "kind"),
         ("cluster.nodeImage", cluster.node_image.is_some(), Provider::Kind, "kind"),
+        ("cluster.kind", cluster.kind.is_some(), Provider::Kind, "kind"),
         ("cluster.nodes", several_nodes, Provider::Kwok, "kwok"),
     ] {
         if is_given && cluster.provider != provider {
@@ -55,6 +57,7 @@ fn cluster(cluster: &Cluster) -> Vec<Clash> {
             ));
         }
     }
+    clashes.extend(super::kind::clashes(cluster));
     clashes
 }
 

@@ -10,6 +10,7 @@ mod combinations;
 mod credentials;
 mod environments;
 mod error;
+mod kind;
 mod load;
 mod models;
 pub(crate) mod node;

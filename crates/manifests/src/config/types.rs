@@ -6,6 +6,7 @@ mod environment;
 mod expose;
 mod git;
 mod health_checks;
+mod kind;
 mod kinds;
 mod models;
 mod notifications;
@@ -25,6 +26,7 @@ pub use environment::*;
 pub use expose::*;
 pub use git::*;
 pub use health_checks::*;
+pub use kind::*;
 pub use kinds::*;
 pub use models::*;
 pub use notifications::*;
@@ -91,10 +93,18 @@ pub struct Cluster {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub kubeconfig: Option<PathBuf>,
-    /// Image of the nodes that `kind` makes, best with its digest; by default kind's own.
+    /// Minor version of Kubernetes, such as `v1.36` (`kind`): the image of the nodes is the one that kind was
+    /// released with for it. By default kind's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = MINOR_VERSION))]
+    pub kubernetes_version: Option<String>,
+    /// Image of the nodes that `kind` makes, best with its digest, where `kubernetesVersion` has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub node_image: Option<String>,
+    /// What the cluster is made of that `kind` makes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<KindSettings>,
     /// Number of simulated nodes (`kwok`); at least three with `argocd.variant: ha`.
     #[schemars(range(min = 1, max = 1000))]
     pub nodes: u16,
@@ -107,7 +117,9 @@ impl Default for Cluster {
             name: "gitops-setup".into(),
             context: None,
             kubeconfig: None,
+            kubernetes_version: None,
             node_image: None,
+            kind: None,
             nodes: 1,
         }
     }
@@ -244,6 +256,8 @@ pub const DNS_NAME: &str = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$";
 /// Namespace and name of an object, with a slash between.
 pub const NAMESPACED_NAME: &str =
     r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$";
+/// Minor version of Kubernetes.
+pub const MINOR_VERSION: &str = r"^v?1\.[0-9]+$";
 /// Name of an environment variable.
 pub const VARIABLE_NAME: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// Names of the types above that people may mistake for a place to put a secret value itself. What stands there

@@ -4,7 +4,7 @@ use manifests::config::{Config, Provider, Variant};
 use manifests::{MANAGER, Object, ObjectRef};
 use serde_json::json;
 
-use super::{Stage, install_argocd, no_checks, no_secrets, references};
+use super::{Fact, Stage, install_argocd, no_checks, no_secrets, references};
 use crate::inputs::Inputs;
 use crate::observed::{ClusterState, Observed};
 use crate::plan::{Action, Apply, Plan, PlanError};
@@ -17,7 +17,7 @@ pub(super) const STAGE: Stage = Stage {
     plan,
     objects: nodes,
     checks: no_checks,
-    facts: &[],
+    facts: &[Fact::Images],
     secrets: no_secrets,
 };
 
@@ -28,6 +28,11 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     let mut plan = Plan::default();
     if observed.cluster != ClusterState::Running {
         plan.actions.push(Action::CreateCluster { what: what(config, observed.cluster)? });
+    }
+    if observed.cluster == ClusterState::Running && !observed.images_to_load.is_empty() {
+        let images = observed.images_to_load.join(", ");
+        let what = format!("load into kind cluster {}: {images}", config.cluster.name);
+        plan.actions.push(Action::CreateCluster { what });
     }
     for node in nodes(inputs) {
         plan.push_apply(Apply::new(node), observed);
@@ -49,6 +54,7 @@ fn what(config: &Config, state: ClusterState) -> Result<String, PlanError> {
         }
         (Provider::Kwok, ClusterState::Stopped) => format!("start kwok cluster {name}"),
         (Provider::Kwok, _) => format!("create kwok cluster {name}"),
+        (Provider::Kind, ClusterState::Stopped) => format!("start kind cluster {name}"),
         (Provider::Kind, _) => format!("create kind cluster {name}"),
     })
 }
