@@ -19,6 +19,7 @@ mod killed;
 mod kind;
 mod lint;
 mod manifests;
+mod ml_platform;
 mod models;
 mod notifications;
 mod port_forward;

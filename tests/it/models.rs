@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use manifests::{Object, yaml};
-use serde_json::{Value, json};
-use support::{Checkout, Sandbox, permissive_definitions, published_definitions, skipped};
+use serde_json::json;
+use support::{Checkout, Sandbox, permissive_definitions, published_definitions, skipped, without_status};
 
 use crate::PROGRAM;
 
@@ -81,14 +81,6 @@ fn build(checkout: &Checkout, name: &str, environment: &str) -> String {
 
 fn objects(text: &str) -> Vec<Object> {
     yaml::parse_objects(text).expect("Kustomize writes objects")
-}
-
-/// An object without what controllers write meanwhile.
-fn without_status(mut object: Value) -> Value {
-    object["status"].take();
-    object["metadata"]["resourceVersion"].take();
-    object["metadata"]["managedFields"].take();
-    object
 }
 
 #[test]

@@ -90,3 +90,11 @@ impl Api {
         found.and_then(|it| it["name"].as_str()).map(str::to_owned)
     }
 }
+
+/// An object without what controllers write meanwhile.
+pub fn without_status(mut object: Value) -> Value {
+    object["status"].take();
+    object["metadata"]["resourceVersion"].take();
+    object["metadata"]["managedFields"].take();
+    object
+}

@@ -35,7 +35,7 @@ pub use api::{Api, Refusal};
 pub use argocd::{ArgoCd, Behaviour};
 pub use audit::{Audit, Write};
 pub use checkout::Checkout;
-pub use definitions::{permissive_definitions, published_definitions};
+pub use definitions::{permissive_definitions, published_definitions, without_status};
 pub use docker::docker_at_hand;
 pub use git_host::{Asked, Endpoint, Form, GitHost, Hold};
 pub use git_server::{Access, Contents, GitServer, Login};
