@@ -149,6 +149,10 @@ fn containers_that_somebody_else_made_stay() {
     sandbox.run(&["cluster", "up"]).exits(3).says("that this tool did not make");
     assert!(!folder(&sandbox).exists(), "nothing is left");
     assert!(theirs.starts_with(&containers(&sandbox)));
+    // Not even the logs of one that did not come up make it ours.
+    std::fs::create_dir_all(folder(&sandbox).join("logs")).expect("the folder is ours");
+    sandbox.run(&["cluster", "down"]).exits(0).says("there is no cluster");
+    assert!(!folder(&sandbox).exists() && theirs.starts_with(&containers(&sandbox)));
     docker(&["rm", "--force", &theirs]);
 }
 

@@ -216,7 +216,14 @@ impl Kind {
         let said = problem::essence(&text);
         let problem = KindProblem::classify(&text);
         let unclear = problem.as_ref().is_none_or(KindProblem::is_in_the_nodes);
-        let log = self.take_away(cli, unclear).await;
+        let log = match problem {
+            // Whoever was faster has it; there is nothing of ours.
+            Some(KindProblem::NameInUse) => {
+                let _next_run_does = self.record.forget(true);
+                None
+            }
+            _ => self.take_away(cli, unclear).await,
+        };
         match problem {
             Some(problem) => ClusterError::Kind { problem, said, log },
             None => ClusterError::Program {
@@ -277,6 +284,11 @@ impl Kind {
             return Ok(false);
         }
         let lock = lock(&self.locks, progress).await?;
+        if !self.record.exists() && !self.record.has_begun() {
+            // Only logs of one that did not come up: a cluster of that name that is there is somebody else's.
+            self.record.forget(true)?;
+            return Ok(false);
+        }
         docker::answers().await?;
         let tools = resolve(&[Tool::Kind], tools, progress).await?;
         let program = &tools[&Tool::Kind].path;
