@@ -358,6 +358,9 @@ fn what_is_cut_off_is_finished_and_others_are_left_alone() {
         .says("not verified from here")
         .says("refused");
     two.check().exits(0).says("not verified: the connection is refused");
+    // Half a removal would leave a token that opens the cluster.
+    two.hub.run(&["clusters", "remove", "prod"]).exits(3).says("--keep-account");
+    assert_eq!(two.secrets().len(), 1);
     two.remove(&[]).exits(0);
     is_same(&target, &before);
 

@@ -98,6 +98,9 @@ pub(crate) struct RemoveCluster {
     /// Also where Applications are deployed there
     #[arg(long)]
     pub(crate) force: bool,
+    /// Where the cluster can't be reached: leave Argo CD's account there, whose token goes on working
+    #[arg(long)]
+    pub(crate) keep_account: bool,
     /// Only show what would go, on both sides
     #[arg(long)]
     pub(crate) plan: bool,

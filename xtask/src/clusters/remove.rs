@@ -100,19 +100,31 @@ impl<'a> Remove<'a> {
         Ok(())
     }
 
+    /// Leaves the account where it is, if that is wanted: its token goes on opening the cluster.
+    fn leave(&mut self, why: &str, args: &RemoveCluster) -> Result<(), Failure> {
+        if !args.keep_account {
+            return Err(Failure::Precondition(format!(
+                "Argo CD's account in the cluster can't be removed: {why}\n  say how it is reached (--context CONTEXT, \
+                 --kubeconfig FILE), or leave it there: --keep-account"
+            )));
+        }
+        self.notes.push(format!(
+            "Argo CD's account in the cluster stays, with a token that goes on working: {why}"
+        ));
+        Ok(())
+    }
+
     async fn look_there(&mut self, stored: Option<&Stored>, args: &RemoveCluster) -> Result<(), Failure> {
         let context = args.context.as_ref().or(stored.and_then(|stored| stored.context.as_ref()));
         let Some(context) = context else {
-            self.notes.push(left("nothing says by which context it was added"));
-            return Ok(());
+            return self.leave("nothing says by which context it was added", args);
         };
         let client = match connect(args.kubeconfig.file.as_deref(), context).await {
             Ok(client) => client,
             // Nobody asked for this very context.
             Err(error) if args.context.is_none() => {
                 let error = error.to_string();
-                self.notes.push(left(error.lines().next().unwrap_or_default()));
-                return Ok(());
+                return self.leave(error.lines().next().unwrap_or_default(), args);
             }
             Err(error) => return Err(error.into()),
         };
@@ -121,10 +133,7 @@ impl<'a> Remove<'a> {
             let why = format!("context {context} leads to another cluster than {}", args.name);
             return match args.context {
                 Some(_) => Err(Failure::Refused(format!("{why}\n  see: kubectl config get-contexts"))),
-                None => {
-                    self.notes.push(left(&why));
-                    Ok(())
-                }
+                None => self.leave(&why, args),
             };
         }
         match account(&client, stored, &args.name).await? {
@@ -196,8 +205,4 @@ fn nothing(name: &str, context: &str) -> Failure {
     Failure::Usage(format!(
         "Argo CD knows no cluster {name}, and has no account for one of that name in the cluster of context {context}"
     ))
-}
-
-fn left(why: &str) -> String {
-    format!("Argo CD's account in the cluster stays: {why}; to remove it as well: --context CONTEXT")
 }

@@ -26,8 +26,6 @@ pub(super) fn paragraphs(text: &str) -> Vec<String> {
             let more = format!("{indent}  ");
             match line.rsplit_once(": ") {
                 _ if line.chars().count() <= WIDTH => vec![line.to_owned()],
-                // Errors of the configuration are wrapped already, without the word in front.
-                _ if number == 0 && line.chars().count() <= WIDTH + "error: ".len() => vec![line.to_owned()],
                 Some((prose, command)) if number > 0 && is_command(command) => {
                     let mut lines = wrap(&format!("{}:", prose.trim_start()), indent, &more);
                     lines.push(format!("{more}{command}"));
