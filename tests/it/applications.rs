@@ -246,6 +246,8 @@ applicationSets:
     assert_eq!(names(&[]), ["m-nlp"]);
     sandbox.write("gitops.yaml", &text(&local, "revision: next, "));
     assert_eq!(names(&[]), ["m-fraud", "m-nlp"]);
+    sandbox.write("gitops.yaml", &text(&local, "revision: gone, "));
+    sandbox.run(&["applications", "preview"]).exits(3).says("there is no commit gone");
     sandbox.write("gitops.yaml", &text("github.com/acme/models", ""));
     assert_eq!(names(&["--folder", "checkout"]), ["m-fraud", "m-nlp"]);
     assert_eq!(names(&["--folder", "github.com/acme/models=checkout"]), ["m-fraud", "m-nlp"]);
@@ -259,7 +261,7 @@ applicationSets:
     let objects = manifests::yaml::parse_objects(&yaml.exits(0).stdout).expect("YAML");
     assert_eq!(objects.iter().map(Object::kind).collect::<Vec<_>>(), ["Application"; 2]);
     let unknown = sandbox.run(&["applications", "preview"]);
-    unknown.exits(0).says("not previewed").says("--folder https://github.com/acme/models=DIR");
+    unknown.exits(3).says("not previewed").says("--folder https://github.com/acme/models=DIR");
     sandbox.run(&["applications", "list"]).exits(0).says("ApplicationSet models: gitDirectories");
     sandbox.run(&["applications", "preview", "model"]).exits(2).says("there is models");
     sandbox.run(&["applications", "preview", "--folder", "nowhere"]).exits(2).says("no such folder");

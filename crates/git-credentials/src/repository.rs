@@ -35,6 +35,14 @@ pub enum RepositoryError {
     /// There is something else.
     #[error("{} holds something that is no bare repository\n  name another folder in `git.url`, or make one of what is there: git clone --bare {} OTHER", .0.display(), .0.display())]
     InTheWay(PathBuf),
+    /// There is no such branch or tag.
+    #[error("git repository {}: there is no commit {revision}\n  push one, or name another revision", .path.display())]
+    NoCommit {
+        /// The repository.
+        path: PathBuf,
+        /// What was looked for.
+        revision: String,
+    },
     /// git said no.
     #[error("git repository {}: {message}\n  is git installed, and may you write there?", .path.display())]
     Git {
@@ -67,6 +75,10 @@ pub fn folders(path: &Path, branch: Option<&str>) -> Result<Option<Vec<String>>,
 /// Every folder of a commit, at whatever depth, by its path.
 pub fn all_folders(path: &Path, revision: &str) -> Result<Vec<String>, RepositoryError> {
     let git = Repository::open(path)?;
+    let commit = format!("{revision}^{{commit}}");
+    if git.git(&["rev-parse", "--quiet", "--verify", "--end-of-options", &commit], "").is_err() {
+        return Err(RepositoryError::NoCommit { path: path.to_owned(), revision: revision.to_owned() });
+    }
     let listing = git.git(&["ls-tree", "-r", "-d", "-z", "--name-only", "--end-of-options", revision], "")?;
     Ok(listing.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }

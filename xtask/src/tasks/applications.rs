@@ -92,11 +92,12 @@ fn preview(session: &Session, output: Output, args: &Preview) -> Result<(), Fail
         .iter()
         .map(|one| (one.name().to_owned(), "the configuration".to_owned()))
         .collect();
+    let mut unknown = Vec::new();
     for set in sets {
         let found = match preview::applications(set, config, &known) {
             Ok(found) => found,
             Err(PreviewError::Folders(why)) => {
-                tell(session, args, &format!("ApplicationSet {}: not previewed: {why}", set.name));
+                unknown.push(format!("ApplicationSet {}: not previewed: {why}", set.name));
                 continue;
             }
             Err(error) => return Err(Failure::Usage(format!("ApplicationSet {}: {error}", set.name))),
@@ -119,7 +120,10 @@ fn preview(session: &Session, output: Output, args: &Preview) -> Result<(), Fail
             }
         }
     }
-    Ok(())
+    match unknown.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Precondition(unknown.join("\n"))),
+    }
 }
 
 fn told(count: usize) -> String {

@@ -54,7 +54,7 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     plan.push_apply(Apply::filled(secret).by_stage(STAGE.name).forced(), observed);
     Ok(match (plan.actions.is_empty(), has_one) {
         (true, _) => plan,
-        (false, true) => plan.with_note("the stored password is another one"),
-        (false, false) => plan.with_note("no password is stored yet"),
+        (false, true) => plan.with_note("another password was stored before"),
+        (false, false) => plan.with_note("no password was stored before"),
     })
 }

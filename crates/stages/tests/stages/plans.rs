@@ -99,7 +99,7 @@ fn the_password_is_written_unless_it_matches() {
     let plan = plan("admin-password", &inputs, &matching).unwrap();
     assert_eq!((plan.actions.as_slice(), plan.unchanged, plan.notes.len()), (&[] as &[_], 1, 0));
     for (secret, note) in
-        [(secret(&inputs), "no password is stored yet"), (stored, "the stored password is another one")]
+        [(secret(&inputs), "no password was stored before"), (stored, "another password was stored before")]
     {
         let plan = state(secret);
         assert_eq!(plan.notes, [note]);
