@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cluster::provider::Provider;
 use manifests::ObjectRef;
 use stages::observed::ClusterState;
-use stages::stage::Check;
+use stages::stage::{Check, Fact};
 use stages::{Action, Inputs, Observed, Plan, Stage};
 
 use crate::access::{self, Address};
@@ -333,7 +333,8 @@ impl Runner<'_> {
             }
             Some(Address::NotVerified(_)) | None => {}
         }
-        if let Some(password) = &self.inputs.admin_password {
+        let asks = |fact| self.stages.iter().any(|stage| stage.facts.contains(&fact));
+        if let (Some(password), true) = (&self.inputs.admin_password, asks(Fact::Password)) {
             facts.push(("admin".into(), format!("password in {password}")));
         }
         let access = self.session.provider.access();
@@ -346,11 +347,15 @@ impl Runner<'_> {
             None => format!("--context {}", access.context),
         };
         facts.push(("context".into(), access.context));
-        if !self.session.config.environments.is_empty() {
+        let mut objects = self.stages.iter().flat_map(|stage| (stage.objects)(self.inputs));
+        if objects.any(|object| object.kind() == "Application") {
             let namespace = self.inputs.argocd_namespace();
             facts.push(("look".into(), format!("kubectl {chosen} get applications -n {namespace}")));
         }
         if self.session.quickstart {
+            if asks(Fact::Repository) {
+                facts.push(("repository".into(), self.session.config.git.url.clone()));
+            }
             facts.push(("own config".into(), "cargo xtask init".into()));
         }
         facts

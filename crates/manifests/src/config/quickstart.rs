@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::types::{Config, Environment, Expose, Git, Ingress, SecretRef, Via};
+use super::types::{Config, Environment, Expose, Git, HealthChecks, Ingress, Models, SecretRef, Via};
 
-/// A configuration that needs nothing but this machine: a `kwok` cluster, two environments, and a repository
-/// by its `file://` address.
+/// A configuration that needs nothing but this machine: a `kwok` cluster, two environments for models, and a
+/// repository by its `file://` address.
 pub fn quickstart(repository_url: &str, admin_password_file: &Path) -> Config {
     let mut config = Config {
         expose: Expose {
@@ -15,6 +15,8 @@ pub fn quickstart(repository_url: &str, admin_password_file: &Path) -> Config {
         },
         git: Git { url: repository_url.into(), ..Git::default() },
         environments: ["seldon-dev", "seldon-prod"].map(Environment::new).into(),
+        models: Some(Models::default()),
+        health_checks: Some(HealthChecks::default()),
         ..Config::default()
     };
     config.argocd.admin_password = Some(SecretRef::File(admin_password_file.into()));
