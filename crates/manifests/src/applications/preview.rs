@@ -98,6 +98,21 @@ pub fn applications(
     Ok(applications)
 }
 
+/// The Applications of a set whose generators ask nobody: all that they give is written in the configuration. `None`
+/// for any other set.
+pub fn of_lists(set: &ApplicationSet, config: &Config) -> Option<Result<Vec<Object>, PreviewError>> {
+    let known = Known { folders: &|_, _| Ok(Vec::new()), clusters: Vec::new() };
+    set.generators.iter().all(is_list).then(|| applications(set, config, &known))
+}
+
+fn is_list(generator: &Generator) -> bool {
+    match generator {
+        Generator::List(_) => true,
+        Generator::Matrix(matrix) => matrix.generators.iter().all(is_list),
+        Generator::GitDirectories(_) | Generator::Clusters(_) => false,
+    }
+}
+
 /// One Application, as Argo CD makes it of the template.
 fn application(
     set: &ApplicationSet,

@@ -12,7 +12,7 @@ use crate::config::{Config, GroupKind, Models};
 use crate::object::{Object, ObjectRef};
 
 /// Name of the ApplicationSet.
-const NAME: &str = "models";
+pub(crate) const APPLICATION_SET: &str = "models";
 /// What the runtimes make of the objects of a model. Argo CD hides from its users, with logs and all, what a project
 /// does not allow; whoever may write a Rollout may run any Pod already.
 const CHILDREN: [(&str, &str); 4] =
@@ -66,7 +66,7 @@ pub fn application_set(models: &Models, config: &Config) -> Object {
     } else {
         spec["syncPolicy"] = json!({ "preserveResourcesOnDeletion": true });
     }
-    of_ours("ApplicationSet", &config.argocd.namespace, NAME).with("spec", spec)
+    of_ours("ApplicationSet", &config.argocd.namespace, APPLICATION_SET).with("spec", spec)
 }
 
 fn application(models: &Models, config: &Config) -> Value {
