@@ -1,6 +1,7 @@
 //! Applications, the projects that they belong to, and ApplicationSets, as `projects`, `applications` and
 //! `applicationSets` have them.
 
+pub mod folder;
 pub mod preview;
 mod set;
 pub mod template;
