@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use manifests::applications::folder::{self, Selection};
 use serde_json::{Map, Value, json};
 
 use crate::item::{Item, list, text};
@@ -188,18 +189,21 @@ fn git(spec: &Value, go: bool, repository: &Repository<'_>) -> Parameters {
     let is_ours = repository.is_ours(text(spec, "/repoURL"));
     let entries = |key: &str| list(spec, &format!("/{key}")).iter().collect::<Vec<_>>();
     let (directories, files) = (entries("directories"), entries("files"));
-    let fits = |path: &str, list: &[&Value]| {
-        let has = |exclude: bool| {
-            let entries = list.iter().filter(move |entry| (entry["exclude"] == true) == exclude);
-            entries.into_iter().any(|entry| crate::glob::fits(text(entry, "/path"), path, Some('/')))
-        };
-        has(false) && !has(true)
-    };
+    let excludes = |entry: &Value| entry["exclude"] == true;
     let found: Vec<Value> = if directories.is_empty() {
-        let sources = repository.sources().filter(|source| fits(&source.path, &files));
+        let any = |path: &str, out: bool| {
+            let mut of_kind = files.iter().filter(|entry| excludes(entry) == out);
+            of_kind.any(|entry| crate::glob::fits(text(entry, "/path"), path, Some('/')))
+        };
+        let sources =
+            repository.sources().filter(|source| any(&source.path, false) && !any(&source.path, true));
         sources.flat_map(|source| contents(source, prefix, go)).collect()
     } else {
-        let folders = repository.folders().into_iter().filter(|folder| fits(folder, &directories));
+        let patterns = directories.iter().map(|entry| (text(entry, "/path"), excludes(entry)));
+        // Of a pattern that is none come no Applications.
+        let taken = Selection::new(patterns).ok();
+        let folders = repository.folders().into_iter();
+        let folders = folders.filter(|folder| taken.as_ref().is_some_and(|taken| taken.has(folder)));
         folders.map(|folder| placed(folder, prefix, go)).collect()
     };
     let mut parameters = if is_ours && !found.is_empty() {
@@ -221,22 +225,17 @@ fn git(spec: &Value, go: bool, repository: &Repository<'_>) -> Parameters {
 
 /// What a path gives.
 fn placed(folder: &str, prefix: &str, go: bool) -> Value {
-    let basename = path::name(folder);
-    let normalised: String = basename
-        .to_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
-        .collect();
-    let segments: Vec<&str> = folder.split('/').collect();
+    let values = folder::values(folder);
     let value = if go {
-        json!({ "path": { "path": folder, "basename": basename, "basenameNormalized": normalised, "segments": segments } })
+        json!({ "path": values })
     } else {
         let mut map = Map::new();
         map.insert("path".into(), folder.into());
-        map.insert("path.basename".into(), basename.into());
-        map.insert("path.basenameNormalized".into(), normalised.into());
-        for (index, segment) in segments.iter().enumerate() {
-            map.insert(format!("path[{index}]"), (*segment).into());
+        for name in ["basename", "basenameNormalized"] {
+            map.insert(format!("path.{name}"), values[name].clone());
+        }
+        for (index, segment) in list(&values, "/segments").iter().enumerate() {
+            map.insert(format!("path[{index}]"), segment.clone());
         }
         Value::Object(map)
     };

@@ -1,6 +1,7 @@
 //! Applications, the projects that they belong to, and ApplicationSets, as `projects`, `applications` and
 //! `applicationSets` have them.
 
+pub mod folder;
 pub mod preview;
 mod set;
 pub mod template;
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 
 use crate::MANAGER;
 use crate::argocd::application::{
-    ApplicationSpec, Destination, Directory, FINALIZER, Helm, Kustomize, Parameter, Source, SyncPolicy,
+    ApplicationSpec, Destination, Directory, Helm, Kustomize, Parameter, Source, SyncPolicy, with_finalizer,
 };
 use crate::argocd::names::ARGOPROJ;
 use crate::argocd::project::{ClusterKind, ProjectSpec};
@@ -105,11 +106,8 @@ fn application(application: &Application, config: &Config) -> Object {
     let object = application.labels.iter().fold(object, |object, (key, value)| object.with_label(key, value));
     let wave = application.wave.map(|wave| ("argocd.argoproj.io/sync-wave".to_owned(), wave.to_string()));
     let annotations = notifications::annotations(&application.subscriptions).into_iter().chain(wave);
-    let mut object = annotations.fold(object, |object, (key, value)| object.with_annotation(&key, &value));
-    if let (true, Some(metadata)) = (application.finalizer, object.get_mut("/metadata")) {
-        metadata["finalizers"] = [FINALIZER].as_slice().into();
-    }
-    object
+    let object = annotations.fold(object, |object, (key, value)| object.with_annotation(&key, &value));
+    if application.finalizer { with_finalizer(object) } else { object }
 }
 
 fn spec(application: &Application, git: &Git) -> ApplicationSpec {
@@ -122,6 +120,7 @@ fn spec(application: &Application, git: &Git) -> ApplicationSpec {
             &application.sync_options,
             application.retry.as_ref(),
         ),
+        ignore_differences: Vec::new(),
     }
 }
 

@@ -61,6 +61,7 @@ pub fn application(environment: &Environment, git: &Git, argocd_namespace: &str)
             ..Source::default()
         },
         sync_policy: SyncPolicy::of(&environment.sync_policy, &[], None),
+        ignore_differences: Vec::new(),
     };
     let object = Object::new(&reference).with_label("app.kubernetes.io/managed-by", MANAGER);
     let annotations = notifications::annotations(&environment.subscriptions);

@@ -1,4 +1,5 @@
-//! Which kinds of objects belong to which system: the one table that the whitelists of projects are made of.
+//! Which kinds of objects belong to which system: the one table that the whitelists of projects are made of. And which
+//! kinds live in no namespace.
 
 use crate::config::KindSet;
 
@@ -90,6 +91,47 @@ fn cluster_wide(set: KindSet) -> &'static [Group] {
         KindSet::Definitions => &[("apiextensions.k8s.io", &["CustomResourceDefinition"])],
         _ => &[],
     }
+}
+
+/// Cluster-scoped kinds by group, of Kubernetes and of what ML platforms add. `*` stands for all kinds of a group.
+const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
+    ("", &["ComponentStatus", "Namespace", "Node", "PersistentVolume"]),
+    ("admissionregistration.k8s.io", &["*"]),
+    ("apiextensions.k8s.io", &["*"]),
+    ("apiregistration.k8s.io", &["*"]),
+    ("argoproj.io", &["ClusterAnalysisTemplate", "ClusterWorkflowTemplate"]),
+    ("cert-manager.io", &["ClusterIssuer"]),
+    ("certificates.k8s.io", &["CertificateSigningRequest", "ClusterTrustBundle"]),
+    ("external-secrets.io", &["ClusterExternalSecret", "ClusterSecretStore"]),
+    ("flowcontrol.apiserver.k8s.io", &["*"]),
+    ("gateway.networking.k8s.io", &["GatewayClass"]),
+    ("karpenter.sh", &["*"]),
+    ("keda.sh", &["ClusterTriggerAuthentication"]),
+    ("kubeflow.org", &["Profile"]),
+    (
+        "kueue.x-k8s.io",
+        &["AdmissionCheck", "ClusterQueue", "Cohort", "ResourceFlavor", "WorkloadPriorityClass"],
+    ),
+    ("kyverno.io", &["ClusterCleanupPolicy", "ClusterPolicy"]),
+    ("networking.k8s.io", &["IPAddress", "IngressClass", "ServiceCIDR"]),
+    ("node.k8s.io", &["RuntimeClass"]),
+    ("nvidia.com", &["ClusterPolicy", "NVIDIADriver"]),
+    ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
+    ("resource.k8s.io", &["DeviceClass", "ResourceSlice"]),
+    ("scheduling.k8s.io", &["PriorityClass"]),
+    ("serving.kserve.io", &["ClusterServingRuntime", "ClusterStorageContainer"]),
+    ("snapshot.storage.k8s.io", &["VolumeSnapshotClass", "VolumeSnapshotContent"]),
+    (
+        "storage.k8s.io",
+        &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"],
+    ),
+    ("trainer.kubeflow.org", &["ClusterTrainingRuntime"]),
+];
+
+/// Whether a kind lives in no namespace; `None` where nothing is known of its group.
+pub fn is_cluster_scoped(group: &str, kind: &str) -> Option<bool> {
+    let (_, kinds) = CLUSTER_SCOPED.iter().find(|(known, _)| *known == group)?;
+    Some(kinds.contains(&"*") || kinds.contains(&kind))
 }
 
 impl KindSet {

@@ -164,11 +164,16 @@ pub fn is_known(name: &str) -> bool {
     })
 }
 
-/// The table as Markdown.
+/// The table as Markdown. Where several groups have a kind, it is `Kind.group`, as in the configuration.
 pub fn markdown() -> String {
+    let all = || TABLE.iter().flat_map(|wave| wave.kinds);
+    let shown = |(group, kind): &(&str, &str)| match all().filter(|(_, other)| other == kind).count() {
+        1 => (*kind).to_owned(),
+        _ => format!("{kind}.{group}"),
+    };
     let mut text = String::from("| wave | what | kinds |\n|---|---|---|\n");
     for wave in TABLE {
-        let kinds: Vec<&str> = wave.kinds.iter().map(|(_, kind)| *kind).collect();
+        let kinds: Vec<String> = wave.kinds.iter().map(shown).collect();
         let _infallible = writeln!(text, "| {} | {} | {} |", wave.number, wave.what, kinds.join(", "));
     }
     text

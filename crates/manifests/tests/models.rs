@@ -221,6 +221,30 @@ fn applications_have_names_of_their_own() {
 }
 
 #[test]
+fn applications_of_the_configuration_are_not_taken_over() {
+    let text = "git: {url: github.com/acme/gitops}
+environments: [{namespace: dev}]
+models: {}
+projects: [{name: ml, destinations: [{namespace: dev}]}]
+applications:
+- {name: gateway-dev, project: ml, source: {path: gateway}, destination: {namespace: dev}}
+applicationSets:
+- name: shared
+  generators: [{list: {elements: [{of: drift}, {of: bias}]}}]
+  template:
+    {name: '{{.of}}-dev', project: ml, source: {path: '{{.of}}'}, destination: {namespace: dev}}
+";
+    let source = Source { name: "gitops.yaml".into(), text: text.into() };
+    let config = load(Some(&source), &|_| None, &[]).expect("a configuration").config;
+    for (name, owner) in [("gateway", "applications[0]"), ("bias", "applicationSets[0]")] {
+        let error =
+            models::add(&model(name, Runtime::KServe), &["dev".into()], &config, &Files::new(), false);
+        let expected = ModelError::SameApplication { name: format!("{name}-dev"), owner: owner.into() };
+        assert_eq!(error.unwrap_err(), expected);
+    }
+}
+
+#[test]
 fn a_promotion_is_refused_where_an_overlay_says_its_namespace_in_another_way() {
     let settings = Models::default();
     let mut there = added(&model("iris", Runtime::KServe), &["dev"], &settings, Files::new()).unwrap();
@@ -272,6 +296,36 @@ fn without_pruning_what_runs_stays() {
     settings.sync_policy.automated = false;
     let set = models::application_set(&settings, &config(settings.clone()));
     assert_eq!(set.get("/spec/template/spec/syncPolicy/automated"), None);
+}
+
+#[test]
+fn no_other_stage_makes_what_models_makes() {
+    let errors = |models: &str| {
+        let text = format!(
+            "git: {{url: github.com/acme/gitops}}
+environments: [{{namespace: dev}}]
+models: {{{models}}}
+projects: [{{name: ml, destinations: [{{namespace: dev}}]}}, {{name: models, destinations: [{{namespace: dev}}]}}]
+applicationSets:
+- name: models
+  generators: [{{list: {{elements: [{{of: drift}}]}}}}]
+  template:
+    {{name: 'shared-{{{{.of}}}}', project: ml, source: {{path: a}}, destination: {{namespace: dev}}}}
+"
+        );
+        let source = Source { name: "gitops.yaml".into(), text };
+        load(Some(&source), &|_| None, &[]).expect_err("it is wrong").to_string()
+    };
+    insta::assert_snapshot!(errors(""), @"
+    gitops.yaml:4:65: projects[1] is called `models`, as the AppProject is that
+      `models` makes: each would undo what the other did; take a name other than
+      `ml` or `models`
+    gitops.yaml:6:9: applicationSets[0] is called `models`, as the ApplicationSet is
+      that `models` makes: each would undo what the other did; take a name other
+      than `models`
+    ");
+    let other = errors("project: ml");
+    assert!(other.contains("projects[0] is called `ml`") && !other.contains("projects[1]"), "{other}");
 }
 
 #[test]

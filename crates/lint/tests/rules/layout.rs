@@ -133,6 +133,25 @@ fn application_sets_take_what_their_applications_take() {
             "{{path}}",
             false,
         ),
+        // Patterns of folders are Go's own: two stars are one, and there are classes.
+        (
+            true,
+            "{git: {repoURL: https://a.b/c, directories: [{path: 'models/**'}]}}",
+            "{{ .path.path }}",
+            false,
+        ),
+        (
+            true,
+            "{git: {repoURL: https://a.b/c, directories: [{path: 'models/[a-c]/overlays/d?v'}]}}",
+            "{{ .path.path }}",
+            true,
+        ),
+        (
+            true,
+            "{git: {repoURL: https://a.b/c, directories: [{path: 'config/_*'}]}}",
+            "models/a/overlays/{{ .path.basenameNormalized }}",
+            true,
+        ),
         (false, "{list: {elements: [{m: a, e: dev}]}}", "models/{{m}}/overlays/{{e}}", true),
         (
             true,
@@ -153,6 +172,7 @@ fn application_sets_take_what_their_applications_take() {
             ("argocd/p.yaml", PROJECT),
             ("argocd/s.yaml", set.as_str()),
             ("config/a.json", "{\"m\": {\"name\": \"a\"}}"),
+            ("config/_Dev_/x.txt", ""),
             ("models/a/overlays/dev/kustomization.yaml", "resources: [x.yaml]\n"),
             ("models/a/overlays/dev/x.yaml", DEPLOYMENT),
         ];

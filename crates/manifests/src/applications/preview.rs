@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 
+use super::folder::{self, Selection, normalized};
 use super::set;
 use super::template::{Template, TemplateError};
 use crate::argocd::application::FINALIZER;
@@ -98,6 +99,21 @@ pub fn applications(
     Ok(applications)
 }
 
+/// The Applications of a set whose generators ask nobody: all that they give is written in the configuration. `None`
+/// for any other set.
+pub fn of_lists(set: &ApplicationSet, config: &Config) -> Option<Result<Vec<Object>, PreviewError>> {
+    let known = Known { folders: &|_, _| Ok(Vec::new()), clusters: Vec::new() };
+    set.generators.iter().all(is_list).then(|| applications(set, config, &known))
+}
+
+fn is_list(generator: &Generator) -> bool {
+    match generator {
+        Generator::List(_) => true,
+        Generator::Matrix(matrix) => matrix.generators.iter().all(is_list),
+        Generator::GitDirectories(_) | Generator::Clusters(_) => false,
+    }
+}
+
 /// One Application, as Argo CD makes it of the template.
 fn application(
     set: &ApplicationSet,
@@ -164,18 +180,10 @@ impl Source<'_> {
     fn folders(&self, directories: &GitDirectories) -> Result<Vec<Values>, PreviewError> {
         let spec = set::git_spec(directories, &self.config.git);
         let folders = (self.known.folders)(&spec.repo_url, &spec.revision).map_err(PreviewError::Folders)?;
-        let mut patterns = Vec::new();
-        for directory in &directories.directories {
-            let pattern = pattern(&directory.path);
-            let pattern = pattern.ok_or_else(|| PreviewError::Pattern(directory.path.clone()))?;
-            patterns.push((pattern, directory.exclude));
-        }
-        // One that is excluded anywhere is out, whatever else names it.
-        let any = |folder: &str, out: bool| {
-            patterns.iter().any(|(is, exclude)| *exclude == out && is.is_match(folder))
-        };
-        let found = folders.iter().filter(|folder| any(folder, false) && !any(folder, true));
-        Ok(found.map(|folder| folder_values(folder)).collect())
+        let taken = directories.directories.iter().map(|one| (one.path.as_str(), one.exclude));
+        let taken = Selection::new(taken).map_err(PreviewError::Pattern)?;
+        let found = folders.iter().filter(|folder| taken.has(folder));
+        Ok(found.map(|folder| Map::from_iter([("path".to_owned(), folder::values(folder))])).collect())
     }
 
     fn clusters(&self, clusters: &Clusters) -> Vec<Values> {
@@ -224,32 +232,12 @@ fn texts(map: &BTreeMap<String, String>) -> Values {
     map.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect()
 }
 
-fn folder_values(folder: &str) -> Values {
-    let segments: Vec<&str> = folder.split('/').collect();
-    let basename = segments.last().copied().unwrap_or_default();
-    let path = json!({
-        "path": folder,
-        "basename": basename,
-        "basenameNormalized": normalized(basename),
-        "segments": segments,
-    });
-    Map::from_iter([("path".to_owned(), path)])
-}
-
 fn cluster_values(cluster: &Cluster) -> Values {
     texts(&BTreeMap::from([
         ("name".to_owned(), cluster.name.clone()),
         ("nameNormalized".to_owned(), normalized(&cluster.name)),
         ("server".to_owned(), cluster.server.clone()),
     ]))
-}
-
-/// As a name of an object: other letters become `-`.
-fn normalized(name: &str) -> String {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    let name = name.to_lowercase();
-    let name: String = name.chars().map(|c| if allowed(c) { c } else { '-' }).take(253).collect();
-    name.trim_matches(['-', '.']).to_owned()
 }
 
 fn matches(clusters: &Clusters, labels: &BTreeMap<String, String>) -> bool {
@@ -264,41 +252,4 @@ fn matches(clusters: &Clusters, labels: &BTreeMap<String, String>) -> bool {
             Operator::DoesNotExist => value.is_none(),
         }
     })
-}
-
-/// A pattern of Go's `path.Match`; `None` where it is none.
-fn pattern(text: &str) -> Option<Regex> {
-    let mut regex = String::from("^");
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '*' => regex.push_str("[^/]*"),
-            '?' => regex.push_str("[^/]"),
-            '\\' => regex.push_str(&regex_lite::escape(chars.next()?.encode_utf8(&mut [0; 4]))),
-            '[' => class(&mut regex, &mut chars)?,
-            c => regex.push_str(&regex_lite::escape(c.encode_utf8(&mut [0; 4]))),
-        }
-    }
-    Regex::new(&(regex + "$")).ok()
-}
-
-/// `[a-z]` and `[^a-z]`, behind the bracket.
-fn class(regex: &mut String, chars: &mut std::str::Chars<'_>) -> Option<()> {
-    regex.push('[');
-    let mut empty = true;
-    loop {
-        match chars.next()? {
-            '^' if empty && regex.ends_with('[') => {
-                regex.push('^');
-                continue;
-            }
-            ']' if !empty => break,
-            '\\' => regex.push_str(&format!("\\{}", chars.next().filter(char::is_ascii_punctuation)?)),
-            c @ ('[' | ']' | '&' | '~') => regex.push_str(&format!("\\{c}")),
-            c => regex.push(c),
-        }
-        empty = false;
-    }
-    regex.push(']');
-    Some(())
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::names::IN_CLUSTER;
 use crate::config;
+use crate::object::Object;
 
 /// What deletes the objects of an Application with it.
 pub const FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
@@ -17,6 +18,25 @@ pub(crate) struct ApplicationSpec {
     pub(crate) source: Source,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sync_policy: Option<SyncPolicy>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ignore_differences: Vec<IgnoredFields>,
+}
+
+/// Fields of a kind that count for nothing when Argo CD looks for differences.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IgnoredFields {
+    #[serde(flatten)]
+    pub(crate) kind: config::GroupKind,
+    pub(crate) jq_path_expressions: Vec<&'static str>,
+}
+
+/// The Application; when it goes, what it brought goes with it.
+pub(crate) fn with_finalizer(mut application: Object) -> Object {
+    if let Some(metadata) = application.get_mut("/metadata") {
+        metadata["finalizers"] = [FINALIZER].as_slice().into();
+    }
+    application
 }
 
 /// Where an Application goes, and where a project lets it go.

@@ -1,6 +1,7 @@
 //! Argo CD: its versions, its manifests and how they are made fit for a cluster.
 
 pub mod application;
+pub(crate) mod application_set;
 pub mod bundled;
 pub mod install;
 pub mod names;

@@ -6,7 +6,7 @@ use super::applications::{address, is_namespace};
 use super::combinations::Clash;
 use super::types::{ApplicationSet, Config, DNS_LABEL, Generator};
 use super::{path, words};
-use crate::applications::preview::{self, Known, PreviewError};
+use crate::applications::preview::{self, PreviewError};
 use crate::applications::template::{Template, TemplateError};
 use crate::applications::{Gives, gives};
 use crate::object::to_json;
@@ -22,26 +22,16 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
             clashes.extend(one_generator(config, &place, generator, &Filled::Nothing));
         }
         clashes.extend(template(config, &place, set));
-        if clashes.len() == before && set.generators.iter().all(is_known) {
+        if clashes.len() == before {
             clashes.extend(of_lists(config, &place, set));
         }
     }
     clashes
 }
 
-/// All that it gives is written in the configuration.
-fn is_known(generator: &Generator) -> bool {
-    match generator {
-        Generator::List(_) => true,
-        Generator::Matrix(matrix) => matrix.generators.iter().all(is_known),
-        Generator::GitDirectories(_) | Generator::Clusters(_) => false,
-    }
-}
-
 /// What is wrong with the Applications that come of a set whose generators ask nobody.
 fn of_lists(config: &Config, place: &str, set: &ApplicationSet) -> Option<Clash> {
-    let known = Known { folders: &|_, _| Ok(Vec::new()), clusters: Vec::new() };
-    match preview::applications(set, config, &known) {
+    match preview::of_lists(set, config)? {
         Ok(_) | Err(PreviewError::Template { error: TemplateError::Unsupported(_), .. }) => None,
         Err(error) => Some(Clash::new(&[&format!("{place}.template.name")], format!("{place}: {error}"))),
     }

@@ -2,12 +2,15 @@
 
 use super::combinations::Clash;
 use super::types::{Config, Models};
+use super::words;
+use crate::models::APPLICATION_SET;
 use crate::waves;
 
 /// All impossible combinations.
 pub(super) fn clashes(config: &Config) -> Vec<Clash> {
     let Some(models) = &config.models else { return Vec::new() };
     let mut clashes = places(models, config);
+    clashes.extend(objects(models, config));
     let version = &config.argocd.version;
     if !version.has_go_template_sets() {
         clashes.push(Clash::new(
@@ -73,4 +76,29 @@ fn places(models: &Models, config: &Config) -> Vec<Clash> {
         }
     }
     clashes
+}
+
+/// What `models` makes, the stage `applications` may not make too: each would undo what the other did.
+fn objects(models: &Models, config: &Config) -> Vec<Clash> {
+    let projects: Vec<_> = config.projects.iter().map(|project| project.name.as_str()).collect();
+    let sets: Vec<_> = config.application_sets.iter().map(|set| set.name.as_str()).collect();
+    let mut clashes = same("projects", &projects, "AppProject", &models.project);
+    clashes.extend(same("applicationSets", &sets, "ApplicationSet", APPLICATION_SET));
+    clashes
+}
+
+fn same(key: &str, names: &[&str], kind: &str, of_models: &str) -> Vec<Clash> {
+    let taken: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let with_name = names.iter().enumerate().filter(|(_, name)| **name == of_models);
+    let clash = |(index, name)| {
+        Clash::new(
+            &[&format!("{key}[{index}].name"), "models.project", "models"],
+            format!(
+                "{key}[{index}] is called `{name}`, as the {kind} is that `models` makes: each would undo what the \
+                 other did; take a name other than {}",
+                words::list(&taken)
+            ),
+        )
+    };
+    with_name.map(clash).collect()
 }

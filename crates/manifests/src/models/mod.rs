@@ -19,12 +19,14 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 pub use change::{Changes, FileChange, Files, lines};
+pub(crate) use delivery::APPLICATION_SET;
 pub use delivery::{application_set, project};
 pub use error::ModelError;
 pub use image::Image;
 pub use list::{Deployed, list};
 pub use request::{Model, Runtime};
 
+use crate::applications::preview;
 use crate::config::{Config, Logging, Models};
 use crate::object::Object;
 
@@ -178,11 +180,24 @@ fn check_application(
     let logging = config.logging.iter().map(Logging::environment);
     let own = config.environments.iter().cloned().chain(logging);
     let own = own.map(|it| (it.application(), format!("the environment {}", it.namespace)));
-    let same = models.chain(own).find(|(other, _)| *other == application);
+    let same = models.chain(own).chain(configured(config)).find(|(other, _)| *other == application);
     match same {
         Some((_, owner)) => Err(ModelError::SameApplication { name: application, owner }),
         None => Ok(()),
     }
+}
+
+/// Names of Applications that the configuration gives besides, and which part of it does. What comes of a set that asks
+/// a repository or Argo CD's clusters is not known here.
+fn configured(config: &Config) -> impl Iterator<Item = (String, String)> {
+    let applications = config.applications.iter().enumerate();
+    let applications = applications.map(|(index, it)| (it.name.clone(), format!("applications[{index}]")));
+    let sets = config.application_sets.iter().enumerate().flat_map(move |(index, set)| {
+        // A template that can't be previewed gives names that only Argo CD can tell.
+        let made = preview::of_lists(set, config).and_then(Result::ok).unwrap_or_default();
+        made.into_iter().map(move |it| (it.name().to_owned(), format!("applicationSets[{index}]")))
+    });
+    applications.chain(sets)
 }
 
 /// API group and kind of everything that a model may consist of.

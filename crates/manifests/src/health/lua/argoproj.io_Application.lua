@@ -1,5 +1,6 @@
--- An Application in an app of apps: the next sync wave waits until it is synced and healthy. What Argo CD reports
--- as its health may be that of an older spec, or of before a sync that has begun since: then it has to wait as well.
+-- An Application in an app of apps: the next sync wave waits until it is healthy and no sync of it runs. What Argo CD
+-- reports as its health may be that of an older spec, or of before a sync that has begun since: then it has to wait as
+-- well. It need not be Synced: one that is synced by hand would stop the waves for ever.
 
 local function map(value)
   if type(value) == "table" then return value end
