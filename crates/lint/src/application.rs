@@ -38,19 +38,24 @@ pub(crate) struct Application<'a> {
 }
 
 impl<'a> Application<'a> {
-    /// The Applications that an object means.
-    pub(crate) fn all(item: &Item<'a>, repository: &Repository<'_>) -> Vec<Self> {
-        let Some(pointer) = spec_pointer(item) else { return Vec::new() };
+    /// The Applications that an object means; `None` where only Argo CD can tell.
+    pub(crate) fn all(item: &Item<'a>, repository: &Repository<'_>) -> Option<Vec<Self>> {
+        let Some(pointer) = spec_pointer(item) else { return Some(Vec::new()) };
         let spec = item.get(pointer).cloned().unwrap_or_default();
         if item.kind() == "Application" {
-            return vec![Self { item: item.clone(), name: item.name().to_owned(), spec }];
+            return Some(vec![Self { item: item.clone(), name: item.name().to_owned(), spec }]);
         }
         let go = item.get("/spec/goTemplate") == Some(&Value::Bool(true));
         let template = item.text("/spec/template/metadata/name");
-        let rows = Parameters::of(item, repository).rows.unwrap_or_default();
-        let filled = rows.iter().filter_map(|row| {
-            let name = generators::fill(template, row, go)?;
-            Some(Self { item: item.clone(), name, spec: filled(&spec, row, go) })
+        let rows = Parameters::of(item, repository).rows?;
+        let paths = sources(&spec).into_iter().map(|(_, source)| text(source, "/path").to_owned());
+        let paths: Vec<String> = paths.collect();
+        let filled = rows.iter().map(|row| {
+            let fills = |path: &String| generators::fill(path, row, go).is_some();
+            // A name that only Argo CD can make is no reason to look at nothing.
+            let name = generators::fill(template, row, go).unwrap_or_else(|| template.to_owned());
+            let filled = Self { item: item.clone(), name, spec: filled(&spec, row, go) };
+            paths.iter().all(fills).then_some(filled)
         });
         filled.collect()
     }

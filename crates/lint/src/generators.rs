@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use manifests::applications::folder::{self, Selection};
+use manifests::applications::template::Template;
 use serde_json::{Map, Value, json};
 
 use crate::item::{Item, list, text};
@@ -288,13 +289,15 @@ fn combined(parts: Vec<Parameters>, is_matrix: bool) -> Parameters {
 
 /// The template's text with the values of one row; `None` where it needs more than names replaced.
 pub(crate) fn fill(template: &str, row: &Value, go: bool) -> Option<String> {
+    if go {
+        return Template::parse(template).ok()?.render(row).ok();
+    }
     let mut out = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
         let (inside, next) = after.split_once("}}")?;
-        let value = if go { go_value(inside.trim(), row)? } else { row.get(inside.trim())? };
         out.push_str(before);
-        match value {
+        match row.get(inside.trim())? {
             Value::String(text) => out.push_str(text),
             other => out.push_str(&other.to_string()),
         }
@@ -302,16 +305,4 @@ pub(crate) fn fill(template: &str, row: &Value, go: bool) -> Option<String> {
     }
     out.push_str(rest);
     Some(out)
-}
-
-fn go_value<'v>(expression: &str, row: &'v Value) -> Option<&'v Value> {
-    let words: Vec<&str> = expression.split_whitespace().collect();
-    let field = |word: &str| -> Option<&'v Value> {
-        word.strip_prefix('.')?.split('.').try_fold(row, |value, key| value.get(key))
-    };
-    match words[..] {
-        [word] => field(word).filter(|value| !value.is_object() && !value.is_array()),
-        ["index", list, index] => field(list)?.get(index.parse::<usize>().ok()?),
-        _ => None,
-    }
 }

@@ -53,8 +53,16 @@ impl<'a> Units<'a> {
         let rendered: Vec<Item<'_>> = rendered.filter(|item| !in_files(item)).collect();
 
         let all = roots.iter().flat_map(|(_, build)| &build.items).chain(&loose).chain(&rendered);
-        let applications: Vec<Application<'_>> =
-            all.flat_map(|item| Application::all(item, repository)).collect();
+        let mut applications: Vec<Application<'_>> = Vec::new();
+        for item in all {
+            match Application::all(item, repository) {
+                Some(found) => applications.extend(found),
+                None => units.unchecked.push(Unchecked {
+                    file: item.source.path.clone(),
+                    why: format!("{}: which Applications it makes is only known to Argo CD", item.label()),
+                }),
+            }
+        }
         for application in applications {
             units.take(repository, &application, &mut roots, &mut loose);
         }

@@ -1,7 +1,9 @@
-//! Go templates, as far as the texts of ApplicationSets need them: fields, and `index`. Whatever else is in one is
-//! told by name and never guessed at.
+//! Go templates, as far as the texts of ApplicationSets need them: fields, `index`, and Argo CD's own `normalize`.
+//! Whatever else is in one is told by name and never guessed at.
 
 use serde_json::Value;
+
+use super::folder::normalized;
 
 /// A text with templates in it, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,11 +12,12 @@ pub struct Template(Vec<Part>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
-    /// `{{.a.b}}`, and `{{index .a.b "c" 1}}` with its keys behind.
+    /// `{{.a.b}}`, and `{{index .a.b "c" 1}}` with its keys behind; both may end in `| normalize`.
     Field {
         shown: String,
         fields: Vec<String>,
         keys: Vec<Key>,
+        normalize: bool,
     },
     /// Anything else that Go may understand.
     Other(String),
@@ -36,7 +39,7 @@ pub enum TemplateError {
     #[error("`{{{{{0}}}}}` calls a function; a value is `{{{{.{0}}}}}`, with a dot in front")]
     NoDot(String),
     /// Something that only Argo CD itself can work out.
-    #[error("can't be previewed: `{0}` is more than a field or `index`")]
+    #[error("can't be previewed: `{0}` is more than a field, `index` or `normalize`")]
     Unsupported(String),
     /// The value is not there.
     #[error("`{shown}` is not there; there is {}", list(.there))]
@@ -86,7 +89,7 @@ impl Template {
     /// The values that it needs, as paths of keys, with how the template has them.
     pub fn needs(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
         self.0.iter().filter_map(|part| match part {
-            Part::Field { shown, fields, keys } => {
+            Part::Field { shown, fields, keys, .. } => {
                 let names = keys.iter().map_while(|key| match key {
                     Key::Name(name) => Some(name.as_str()),
                     Key::Number(_) => None,
@@ -106,10 +109,10 @@ impl Template {
 
 impl Part {
     fn render(&self, values: &Value) -> Result<String, TemplateError> {
-        let (shown, fields, keys) = match self {
+        let (shown, fields, keys, normalize) = match self {
             Self::Text(text) => return Ok(text.clone()),
             Self::Other(shown) => return Err(TemplateError::Unsupported(shown.clone())),
-            Self::Field { shown, fields, keys } => (shown, fields, keys),
+            Self::Field { shown, fields, keys, normalize } => (shown, fields, keys, *normalize),
         };
         let mut value = values;
         let fields = fields.iter().cloned().map(Key::Name);
@@ -121,7 +124,12 @@ impl Part {
             value =
                 next.ok_or_else(|| TemplateError::Missing { shown: shown.clone(), there: keys_of(value) })?;
         }
-        value.as_str().map(str::to_owned).ok_or_else(|| TemplateError::NoText(shown.clone()))
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(_) | Value::Bool(_) => value.to_string(),
+            _ => return Err(TemplateError::NoText(shown.clone())),
+        };
+        Ok(if normalize { normalized(&text) } else { text })
     }
 }
 
@@ -164,15 +172,20 @@ fn trimmed<'a>(action: &'a str, strip: impl Fn(&'a str) -> Option<&'a str>) -> (
 const WORDS: [&str; 6] = ["end", "else", "break", "continue", "nil", "now"];
 
 fn part(shown: &str, action: &str) -> Result<Part, TemplateError> {
-    if let Some(fields) = fields(action) {
-        return Ok(Part::Field { shown: shown.into(), fields, keys: Vec::new() });
+    // Argo CD's name for a text as part of an object's name.
+    let (value, normalize) = match action.rsplit_once('|') {
+        Some((value, function)) if function.trim() == "normalize" => (value.trim(), true),
+        _ => (action, false),
+    };
+    if let Some(fields) = fields(value) {
+        return Ok(Part::Field { shown: shown.into(), fields, keys: Vec::new(), normalize });
     }
-    let mut words = action.split_whitespace();
+    let mut words = value.split_whitespace();
     let index = words.next() == Some("index");
     if let (true, Some(fields)) = (index, words.next().and_then(fields)) {
         let keys: Option<Vec<Key>> = words.map(key).collect();
         if let Some(keys) = keys.filter(|keys| !keys.is_empty()) {
-            return Ok(Part::Field { shown: shown.into(), fields, keys });
+            return Ok(Part::Field { shown: shown.into(), fields, keys, normalize });
         }
     }
     if is_identifier(action.split(['.', '[', '-']).next().unwrap_or_default())
