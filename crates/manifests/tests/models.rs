@@ -239,6 +239,24 @@ fn a_promotion_is_refused_where_an_overlay_says_its_namespace_in_another_way() {
 }
 
 #[test]
+fn what_kustomize_could_not_read_is_not_promoted() {
+    let settings = Models::default();
+    let there = added(&model("iris", Runtime::KServe), &["dev"], &settings, Files::new()).unwrap();
+    for (path, text, line) in [
+        ("models/iris/overlays/dev/version/kustomization.yaml", "kind: Component\n{ bad\n", 2),
+        ("models/iris/overlays/dev/version/kustomization.yaml", "", 1),
+        ("models/iris/overlays/dev/kustomization.yaml", "namespace: dev\n- no\n", 2),
+    ] {
+        let mut there = there.clone();
+        there.insert(path.into(), text.into());
+        let error = models::promote("iris", ("dev", "prod"), &config(settings.clone()), &there).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{path}:{line} can't be read")), "{error}");
+        let listed = models::list(&config(settings.clone()), &there);
+        assert_eq!(listed[0].problem, Some(error), "{path}");
+    }
+}
+
+#[test]
 fn what_others_wrote_is_listed_as_far_as_it_is_understood() {
     let settings = Models { folder: "ml/models".into(), ..Models::default() };
     let mut there = added(&model("iris", Runtime::Rollout), &["dev"], &settings, Files::new()).unwrap();

@@ -155,5 +155,8 @@ impl Work<'_> {
         for value in [&model.storage_uri, &model.image].into_iter().flatten() {
             report.line(&format!("      {value}"));
         }
+        if let Some(problem) = &model.problem {
+            report.wrapped("      ", &problem.to_string(), "      ");
+        }
     }
 }

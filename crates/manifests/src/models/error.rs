@@ -84,6 +84,16 @@ pub enum ModelError {
         /// The file.
         path: String,
     },
+    /// A file can't be read, so nobody should get a copy of it.
+    #[error("{path}{at} can't be read by Kustomize: {why}\n  mend that file first", at = place(*.line))]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// The line, from 1; 0 where it is not known.
+        line: u64,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The overlay doesn't say its namespace in a line of its own.
     #[error(
         "{path} has no line `namespace: {namespace}`, so it can't be copied to another environment\n  write the overlay by \
@@ -95,4 +105,9 @@ pub enum ModelError {
         /// The namespace.
         namespace: String,
     },
+}
+
+/// A line, as it stands behind a path.
+fn place(line: u64) -> String {
+    if line == 0 { String::new() } else { format!(":{line}") }
 }

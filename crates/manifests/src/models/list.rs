@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Files, Image, Runtime, STORAGE_URI, kustomize};
+use super::{Files, Image, ModelError, Runtime, STORAGE_URI, kustomize};
 use crate::config::{Config, Models};
 use crate::yaml;
 
@@ -23,6 +23,8 @@ pub struct Deployed {
     pub image: Option<String>,
     /// Where the trained model is.
     pub storage_uri: Option<String>,
+    /// Why some of this is not known: a file that can't be read.
+    pub problem: Option<ModelError>,
 }
 
 /// Every model in every environment that has it, by name.
@@ -47,7 +49,11 @@ pub(super) fn places<'f>(settings: &Models, there: &'f Files) -> BTreeSet<(&'f s
 
 fn deployed(model: &str, environment: &str, settings: &Models, there: &Files) -> Deployed {
     let overlay = format!("{}/{model}/overlays/{environment}", settings.folder);
-    let read = |path: String| there.get(&path).and_then(|text| yaml::parse_value(text).ok());
+    let mut problem = None;
+    let mut read = |path: String| {
+        let file = kustomize::read(&path, there.get(&path)?);
+        file.map_err(|error| problem.get_or_insert(error).clone()).ok()
+    };
     // What the overlay says counts more than its component: Kustomize applies it last.
     let mut files = [
         read(format!("{overlay}/{}", kustomize::FILE)),
@@ -62,6 +68,7 @@ fn deployed(model: &str, environment: &str, settings: &Models, there: &Files) ->
         runtime: runtime(model, settings, there),
         model: model.into(),
         environment: environment.into(),
+        problem,
     }
 }
 
