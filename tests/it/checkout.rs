@@ -85,6 +85,45 @@ fn a_model_goes_from_one_environment_to_the_next_and_away() {
 }
 
 #[test]
+fn a_commit_is_by_the_author_of_the_configuration_where_git_knows_nobody() {
+    let (sandbox, uri) = (sandbox(), "s3://models/iris/v1");
+    let checkout = Checkout::new(&sandbox, "gitops");
+    let who = || checkout.git(&["log", "-1", "--format=%an <%ae>, %cn <%ce>"]);
+    let author = ["--set", "git.author.name=Ada", "--set", "git.author.email=ada@example.com"];
+    add(&sandbox, &checkout, uri, &[&["--commit"], author.as_slice()].concat()).exits(0);
+    assert_eq!(who(), "Somebody <somebody@example.com>, Somebody <somebody@example.com>\n");
+    // Whoever the machine's own configuration names, here it is nobody.
+    checkout.git(&["config", "user.name", ""]);
+    let remove =
+        |more: &[&str]| model(&sandbox, &checkout, &[&["remove", "iris", "--commit"], more].concat());
+    remove(&[]).exits(3).says("git does not know who you are").says("set `git.author`");
+    remove(&author).exits(0);
+    assert_eq!(who(), "Ada <ada@example.com>, Ada <ada@example.com>\n");
+    assert_eq!(checkout.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn what_could_not_be_committed_is_not_staged() {
+    let (sandbox, uri) = (sandbox(), "s3://models/iris/v1");
+    let checkout = Checkout::new(&sandbox, "gitops");
+    checkout.write("staged.txt", "theirs\n");
+    checkout.git(&["add", "staged.txt"]);
+    checkout.write(".git/hooks/pre-commit", "#!/bin/sh\necho No models on Fridays. >&2\nexit 1\n");
+    let hook = checkout.root.join(".git/hooks/pre-commit");
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let refused = add(&sandbox, &checkout, uri, &["--commit"]);
+    refused.exits(3).says("not committed").says("No models on Fridays.").says("run this again");
+    assert_eq!(checkout.git(&["diff", "--cached", "--name-only"]), "staged.txt\n");
+    std::fs::remove_file(hook).expect("it is ours");
+    checkout.git(&["checkout", "--quiet", "--detach"]);
+    add(&sandbox, &checkout, uri, &["--commit", "-m", " "]).exits(2).says("without a message");
+    add(&sandbox, &checkout, uri, &["-m", "Mine"]).exits(2).says("--commit");
+    let done = add(&sandbox, &checkout, uri, &["--commit"]);
+    done.exits(0).says("detached HEAD").says("git switch -c");
+    assert_eq!(checkout.committed().len(), 6);
+}
+
+#[test]
 fn what_somebody_edited_is_not_overwritten() {
     let (sandbox, uri) = (sandbox(), "s3://models/iris/v1");
     let checkout = Checkout::new(&sandbox, "gitops");

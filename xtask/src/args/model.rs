@@ -58,8 +58,15 @@ pub(crate) struct Written {
     #[arg(long, conflicts_with = "plan")]
     pub(crate) commit: bool,
     /// Message of the commit [default: what was done]
-    #[arg(short, long, requires = "commit", value_name = "TEXT")]
+    #[arg(short, long, requires = "commit", value_name = "TEXT", value_parser = not_blank)]
     pub(crate) message: Option<String>,
+}
+
+fn not_blank(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("git makes no commit without a message: say what is done, or leave the flag away".into()),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// The model.

@@ -81,21 +81,29 @@ impl Work<'_> {
         let models::Changes { changes, all } = changes(&there)?;
         checkout.check(&changes, written.force)?;
         for change in &changes {
+            // What is shown as done is done, also where the next file can't be written.
+            if !written.plan {
+                checkout.write(change)?;
+            }
             self.show(change);
         }
         if written.plan {
             self.session.report.line(&format!("{} would change", count(changes.len(), "file")));
             return Ok(());
         }
-        checkout.write(&changes)?;
         let paths: Vec<&str> = all.iter().map(String::as_str).collect();
         let report = &self.session.report;
         if written.commit {
             let message = written.message.as_deref().unwrap_or(message);
-            match checkout.commit(&paths, message)? {
+            match checkout.commit(&paths, message, self.session.config.git.author.as_ref())? {
                 Some(commit) => {
                     report.paragraph(&format!("Committed {commit}: {message}"));
-                    report.line("Push it: git push");
+                    report.line(match checkout.is_on_branch()? {
+                        true => "Push it: git push",
+                        false => {
+                            "It is on no branch (detached HEAD). Make one, and push that: git switch -c NAME"
+                        }
+                    });
                 }
                 None => report.line("Nothing changed."),
             }
