@@ -80,7 +80,7 @@ fn a_model_goes_from_one_environment_to_the_next_and_away() {
     model(&sandbox, &checkout, &["remove", "iris"]).exits(0);
     assert!(!checkout.has("models"), "empty folders go too");
     model(&sandbox, &checkout, &["remove", "iris", "--commit"]).exits(0).says("Remove model iris");
-    model(&sandbox, &checkout, &["remove", "iris", "--commit"]).exits(0).says("Nothing changed");
+    model(&sandbox, &checkout, &["remove", "iris", "--commit"]).exits(3).says("there is no model iris");
     assert_eq!(checkout.git(&["status", "--porcelain"]), "");
 }
 
@@ -100,6 +100,22 @@ fn a_commit_is_by_the_author_of_the_configuration_where_git_knows_nobody() {
     remove(&author).exits(0);
     assert_eq!(who(), "Ada <ada@example.com>, Ada <ada@example.com>\n");
     assert_eq!(checkout.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn what_is_not_there_is_not_removed() {
+    let sandbox = sandbox();
+    let checkout = Checkout::new(&sandbox, "gitops");
+    let remove = |words: &[&str]| model(&sandbox, &checkout, &[&["remove"], words].concat());
+    add(&sandbox, &checkout, "s3://models/iris/v1", &["--commit"]).exits(0);
+    remove(&["irs"]).exits(3).says("there is no model irs").says("the models are: iris");
+    remove(&["iris", "--environment", "nope"]).exits(3).says("no model iris in nope").says("it is in: dev");
+    let last = remove(&["iris", "--environment", "dev", "--commit"]);
+    last.exits(0).says("in no environment now").says("cargo xtask model remove iris");
+    let listed = model(&sandbox, &checkout, &["list"]);
+    listed.exits(0).says("iris (kserve) in no environment");
+    remove(&["iris", "--commit"]).exits(0);
+    remove(&["iris"]).exits(3).says("there is none in models/");
 }
 
 #[test]

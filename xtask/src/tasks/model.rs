@@ -54,9 +54,34 @@ impl Work<'_> {
 
     fn remove(&self, name: &str, environment: Option<&str>, written: &Written) -> Result<(), Failure> {
         let from = environment.map(|environment| format!(" from {environment}")).unwrap_or_default();
-        self.change(written, &format!("Remove model {name}{from}"), |there| {
-            models::remove(name, environment, &self.session.config, there)
-        })
+        let config = &self.session.config;
+        let (checkout, there) = self.there(&written.place)?;
+        let removed = models::remove(name, environment, config, &there)?;
+        let paths: Vec<&str> = removed.all.iter().map(String::as_str).collect();
+        // What an earlier run removed may still have to be committed.
+        if removed.changes.is_empty() && checkout.uncommitted(&paths)?.is_empty() {
+            let missing = models::missing(name, environment, config, &there);
+            return Err(Failure::Precondition(missing.to_string()));
+        }
+        let gone = |path: &String| removed.changes.iter().any(|change| change.path == *path);
+        let left: Files =
+            there.iter().filter(|(path, _)| !gone(path)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        self.change(written, &format!("Remove model {name}{from}"), |_| Ok(removed.clone()))?;
+        if !written.plan
+            && models::list(config, &left).iter().any(|it| it.model == name && it.environment.is_none())
+        {
+            self.session.report.paragraph(&format!(
+                "Model {name} is in no environment now. To remove its base, too: cargo xtask model remove {name}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The checkout, and the files of all models in it.
+    fn there(&self, place: &Place) -> Result<(Checkout, Files), Failure> {
+        let checkout = self.checkout(place)?;
+        let there = checkout.read(&self.folder)?;
+        Ok((checkout, there))
     }
 
     fn checkout(&self, place: &Place) -> Result<Checkout, Failure> {
@@ -76,8 +101,7 @@ impl Work<'_> {
         message: &str,
         changes: impl FnOnce(&Files) -> Result<models::Changes, models::ModelError>,
     ) -> Result<(), Failure> {
-        let checkout = self.checkout(&written.place)?;
-        let there = checkout.read(&self.folder)?;
+        let (checkout, there) = self.there(&written.place)?;
         let models::Changes { changes, all } = changes(&there)?;
         checkout.check(&changes, written.force)?;
         for change in &changes {
@@ -133,7 +157,7 @@ impl Work<'_> {
 
     fn list(&self, place: &Place) -> Result<(), Failure> {
         let report = &self.session.report;
-        let there = self.checkout(place)?.read(&self.folder)?;
+        let (_, there) = self.there(place)?;
         let listed = models::list(&self.session.config, &there);
         if report.is_json() {
             listed.iter().for_each(|model| report.model(model));
@@ -156,10 +180,13 @@ impl Work<'_> {
 
     fn list_one(&self, model: &Deployed) {
         let report = &self.session.report;
+        let Some(environment) = &model.environment else {
+            return report.wrapped("  ", "in no environment", "      ");
+        };
         let version = model.version.as_deref().unwrap_or("-");
-        let known = self.session.config.environments.iter().any(|it| it.namespace == model.environment);
+        let known = self.session.config.environments.iter().any(|it| it.namespace == *environment);
         let unknown = if known { "" } else { ", no environment of the configuration" };
-        report.wrapped("  ", &format!("{}: {version}{unknown}", model.environment), "      ");
+        report.wrapped("  ", &format!("{environment}: {version}{unknown}"), "      ");
         for value in [&model.storage_uri, &model.image].into_iter().flatten() {
             report.line(&format!("      {value}"));
         }

@@ -72,6 +72,16 @@ pub enum ModelError {
         /// Their paths.
         paths: Vec<String>,
     },
+    /// There is no such model, or not in that environment.
+    #[error("there is no model {name}{}\n  {known}", .environment.as_ref().map(|it| format!(" in {it}")).unwrap_or_default())]
+    NoModel {
+        /// Its name.
+        name: String,
+        /// The environment, where it is about one.
+        environment: Option<String>,
+        /// What there is.
+        known: String,
+    },
     /// The environment does not have the model.
     #[error(
         "model {name} has no version in {environment}: {path} is not there\n  see what there is: cargo xtask model list"

@@ -22,7 +22,7 @@ pub use change::{Changes, FileChange, Files, lines};
 pub use delivery::{application_set, project};
 pub use error::ModelError;
 pub use image::Image;
-pub use list::{Deployed, list};
+pub use list::{Deployed, list, missing};
 pub use request::{Model, Runtime};
 
 use crate::config::{Config, Logging, Models};
