@@ -239,6 +239,31 @@ fn a_promotion_is_refused_where_an_overlay_says_its_namespace_in_another_way() {
 }
 
 #[test]
+fn amounts_are_those_that_somebody_means() {
+    let check = |cpu: Option<&str>, memory: Option<&str>| {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let model = Model { cpu: owned(cpu), memory: owned(memory), ..model("iris", Runtime::KServe) };
+        added(&model, &["dev"], &Models::default(), Files::new()).map_err(|error| error.to_string())
+    };
+    for cpu in ["500m", "1m", "2", "0.5"] {
+        assert!(check(Some(cpu), None).is_ok(), "{cpu}");
+    }
+    for cpu in ["0", "0m", "0.0001", "2Gi", "1.m", ".5", "-1", "1e3", "m", ""] {
+        assert!(
+            check(Some(cpu), None).unwrap_err().contains("--cpu: expected an amount such as 500m"),
+            "{cpu}"
+        );
+    }
+    for memory in ["512Mi", "4Gi", "1.5G", "100Ki", "1073741824"] {
+        assert!(check(None, Some(memory)).is_ok(), "{memory}");
+    }
+    for memory in ["1m", "512m", "4", "0Gi", "4gi", "4 Gi", "Gi"] {
+        let error = check(None, Some(memory)).unwrap_err();
+        assert!(error.contains("--memory: expected an amount such as 512Mi"), "{memory}: {error}");
+    }
+}
+
+#[test]
 fn what_kustomize_could_not_read_is_not_promoted() {
     let settings = Models::default();
     let there = added(&model("iris", Runtime::KServe), &["dev"], &settings, Files::new()).unwrap();

@@ -83,7 +83,7 @@ pub(crate) struct AddModel {
     /// Where the trained model is: s3://bucket/path
     #[arg(long, value_name = "URI")]
     storage_uri: String,
-    /// Its version [default: the image's tag, else the last part of the storage URI]
+    /// Its version [default: the image's tag or digest, else the last part of the storage URI]
     #[arg(long, value_name = "VERSION")]
     model_version: Option<String>,
     /// What it was trained with: sklearn, xgboost, pytorch …
