@@ -231,6 +231,14 @@ fn what_cannot_be_is_refused_with_a_reason() {
         &[&kserve[..], &["--min-replicas", "3", "--max-replicas", "2"]].concat(),
         "--min-replicas",
     );
+    let port = ["--port", "9000"];
+    add("iris", "dev", &[&kserve[..], &port].concat(), "--port: only for an `--image`");
+    let triton = ["--runtime", "seldon", "--model-format", "triton", "--image", "triton:24.01"];
+    add("iris", "dev", &[&triton[..], &port].concat(), "--port: only for an `--image`");
+    for number in ["-1", "abc", "65"] {
+        add("iris", "dev", &[&kserve[..], &["--gpu", number]].concat(), "a whole number from 0 to 64");
+    }
+    add("iris", "dev", &[&kserve[..], &["--min-replicas", "0"]].concat(), "at least 1");
     let uri = ["add", "iris", "--environment", "dev", "--storage-uri", "https://me:secret@host/x"];
     let outcome = model(&sandbox, &checkout, &[&uri, &kserve[..]].concat());
     assert!(

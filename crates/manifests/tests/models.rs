@@ -17,7 +17,7 @@ fn model(name: &str, runtime: Runtime) -> Model {
         version: None,
         format: image.is_none().then(|| "sklearn".into()),
         image,
-        port: 8080,
+        port: None,
         cpu: None,
         memory: None,
         gpu: if runtime == Runtime::SeldonCore2 { 0 } else { 2 },

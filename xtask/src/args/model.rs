@@ -69,6 +69,17 @@ fn not_blank(text: &str) -> Result<String, String> {
     }
 }
 
+/// No machine has more.
+fn gpus(text: &str) -> Result<u16, String> {
+    let number = text.parse().ok().filter(|number| (0..=64).contains(number));
+    number.ok_or_else(|| "expected a whole number from 0 to 64".into())
+}
+
+fn replicas(text: &str) -> Result<u16, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected a whole number, and at least 1".into())
+}
+
 /// The model.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct AddModel {
@@ -92,9 +103,9 @@ pub(crate) struct AddModel {
     /// Image of the server, with tag or digest
     #[arg(long, value_parser = models::Image::parse)]
     image: Option<models::Image>,
-    /// Port that the image listens on
-    #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
-    port: u16,
+    /// Port that the image listens on [default: 8080]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
     /// CPU that each replica is sure of: 500m, 2 [default: 500m]
     #[arg(long, value_name = "AMOUNT")]
     cpu: Option<String>,
@@ -102,13 +113,13 @@ pub(crate) struct AddModel {
     #[arg(long, value_name = "AMOUNT")]
     memory: Option<String>,
     /// GPUs of each replica
-    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 0, value_name = "NUMBER", value_parser = gpus, allow_negative_numbers = true)]
     gpu: u16,
     /// Smallest number of replicas
-    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 1, value_name = "NUMBER", value_parser = replicas, allow_negative_numbers = true)]
     min_replicas: u16,
     /// Largest number of replicas [default: the smallest]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = replicas, allow_negative_numbers = true)]
     max_replicas: Option<u16>,
     #[command(flatten)]
     pub(crate) written: Written,

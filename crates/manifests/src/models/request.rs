@@ -84,8 +84,8 @@ pub struct Model {
     pub format: Option<String>,
     /// The server's image, where it is not the runtime's own.
     pub image: Option<Image>,
-    /// Port that the image listens on.
-    pub port: u16,
+    /// Port that the image listens on, where it is not [`PORT`](Self::PORT).
+    pub port: Option<u16>,
     /// CPU that each replica is sure of, as Kubernetes writes it.
     pub cpu: Option<String>,
     /// Memory of each replica, as Kubernetes writes it.
@@ -97,6 +97,9 @@ pub struct Model {
 }
 
 impl Model {
+    /// Port that an image of one's own listens on by default.
+    pub const PORT: u16 = 8080;
+
     /// One that uses everything that its runtime has.
     pub(super) fn example(runtime: Runtime) -> Self {
         Self {
@@ -106,7 +109,7 @@ impl Model {
             version: None,
             format: Some("sklearn".into()),
             image: None,
-            port: 8080,
+            port: None,
             cpu: None,
             memory: None,
             gpu: 1,
@@ -156,10 +159,22 @@ impl Model {
         self.check_runtime()
     }
 
+    /// Port that the image listens on.
+    pub(super) fn port(&self) -> u16 {
+        self.port.unwrap_or(Self::PORT)
+    }
+
     /// Whether its runtime has what is asked for.
     fn check_runtime(&self) -> Result<(), ModelError> {
         let value = |flag, why: String| Err(ModelError::Value { flag, why });
         let runtime = self.runtime;
+        let has_port = matches!((runtime, &self.image), (Runtime::KServe | Runtime::Rollout, Some(_)));
+        if self.port.is_some() && !has_port {
+            return value(
+                "--port",
+                "only for an `--image` of the runtime kserve or rollout: other servers have ports of their own".into(),
+            );
+        }
         match (runtime, &self.format, &self.image) {
             (Runtime::Rollout, _, None) => value("--image", "the runtime rollout runs an image; name it".into()),
             (Runtime::Rollout, Some(_), _) => {
