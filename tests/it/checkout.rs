@@ -103,6 +103,16 @@ fn a_commit_is_by_the_author_of_the_configuration_where_git_knows_nobody() {
 }
 
 #[test]
+fn environments_of_the_quickstart_are_told_from_ones_own() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let checkout = Checkout::new(&sandbox, "gitops");
+    add(&sandbox, &checkout, "s3://models/iris/v1", &[])
+        .exits(2)
+        .says("`dev` is no environment of the configuration")
+        .says("there is no gitops.yaml in the current folder");
+}
+
+#[test]
 fn what_is_not_there_is_not_removed() {
     let sandbox = sandbox();
     let checkout = Checkout::new(&sandbox, "gitops");
@@ -157,7 +167,13 @@ fn what_somebody_edited_is_not_overwritten() {
     add(&sandbox, &checkout, "s3://models/iris/v2", &[])
         .exits(2)
         .says("overlays/dev/version/kustomization.yaml");
-    add(&sandbox, &checkout, "s3://models/iris/v2", &["--force"]).exits(0).says("+ - MODEL_VERSION=v2");
+    let planned = add(&sandbox, &checkout, "s3://models/iris/v2", &["--plan"]);
+    planned.exits(2).says("- - MODEL_VERSION=v1").says("+ - MODEL_VERSION=v2").says("--force");
+    assert!(checkout.read("models/iris/overlays/dev/version/kustomization.yaml").contains("v1"));
+    add(&sandbox, &checkout, "s3://models/iris/v2", &["--force", "--commit"])
+        .exits(0)
+        .says("+ - MODEL_VERSION=v2")
+        .says("Update model iris to v2");
     // Another environment's files are none of its business, whatever the base has become.
     checkout.git(&["add", "--all"]);
     checkout.git(&["commit", "--quiet", "-m", "theirs"]);

@@ -213,6 +213,11 @@ impl Checkout {
         Ok(known.filter(|(known, path)| *known || paths.contains(&path.as_str())).collect())
     }
 
+    /// Whether the last commit has a file of this path, whatever it holds.
+    pub fn has_committed(&self, path: &str) -> Result<bool, CheckoutError> {
+        Ok(git(&self.0, ["cat-file", "-e", &format!("HEAD:{path}")])?.status.success())
+    }
+
     /// Commits these files as they are now and nothing else, whatever is staged; gives the commit, or `None` where
     /// they are committed already. Of a folder, what was changed or removed is committed, and nothing is added. The
     /// commit is by `author` where git knows nobody else; where it fails, what is staged is as it was.

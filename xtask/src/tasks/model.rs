@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use git_credentials::checkout::{Checkout, CheckoutError};
-use manifests::models::{self, Deployed, FileChange, Files};
+use manifests::models::{self, Deployed, FileChange, Files, ModelError};
 
 use crate::args::{AddModel, Global, Model, Place, Written};
 use crate::failure::Failure;
 use crate::report::count;
-use crate::session::Session;
+use crate::session::{CONFIG_FILE, Session};
 
 pub(crate) fn run(global: &Global, what: Model) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
@@ -33,11 +33,19 @@ impl Work<'_> {
     fn add(&self, args: &AddModel) -> Result<(), Failure> {
         let model = args.model();
         let written = &args.written;
-        let environments = args.environment.join(", ");
-        let message = format!("Add model {} {} to {environments}", model.name, model.version());
-        self.change(written, &message, |there| {
-            models::add(&model, &args.environment, &self.session.config, there, written.force)
-        })?;
+        let (checkout, there) = self.there(&written.place)?;
+        let changes = |force| models::add(&model, &args.environment, &self.session.config, &there, force);
+        let all = changes(true).map_err(|error| self.refused(&error))?;
+        let mut is_update = true;
+        for path in all.versions() {
+            is_update &= checkout.has_committed(path)?;
+        }
+        let (name, version) = (&model.name, model.version());
+        let message = match is_update {
+            true => format!("Update model {name} to {version}"),
+            false => format!("Add model {name} {version} to {}", args.environment.join(", ")),
+        };
+        self.change(&checkout, written, &message, changes)?;
         if self.session.config.models.is_none() {
             self.session.report.paragraph(&format!(
                 "Argo CD does not follow {}/ yet: add `models: {{}}` to the configuration, and run cargo xtask setup",
@@ -49,7 +57,10 @@ impl Work<'_> {
 
     fn promote(&self, name: &str, (from, to): (&str, &str), written: &Written) -> Result<(), Failure> {
         let message = format!("Promote model {name} from {from} to {to}");
-        self.change(written, &message, |there| models::promote(name, (from, to), &self.session.config, there))
+        let (checkout, there) = self.there(&written.place)?;
+        self.change(&checkout, written, &message, |_| {
+            models::promote(name, (from, to), &self.session.config, &there)
+        })
     }
 
     fn remove(&self, name: &str, environment: Option<&str>, written: &Written) -> Result<(), Failure> {
@@ -66,7 +77,7 @@ impl Work<'_> {
         let gone = |path: &String| removed.changes.iter().any(|change| change.path == *path);
         let left: Files =
             there.iter().filter(|(path, _)| !gone(path)).map(|(k, v)| (k.clone(), v.clone())).collect();
-        self.change(written, &format!("Remove model {name}{from}"), |_| Ok(removed.clone()))?;
+        self.change(&checkout, written, &format!("Remove model {name}{from}"), |_| Ok(removed.clone()))?;
         if !written.plan
             && models::list(config, &left).iter().any(|it| it.model == name && it.environment.is_none())
         {
@@ -94,15 +105,22 @@ impl Work<'_> {
         }
     }
 
-    /// Reads what is there, shows what changes, writes it, and commits it where that is asked for.
+    /// Shows what changes, writes it, and commits it where that is asked for. `changes` is asked with whether files
+    /// that say something else may be replaced.
     fn change(
         &self,
+        checkout: &Checkout,
         written: &Written,
         message: &str,
-        changes: impl FnOnce(&Files) -> Result<models::Changes, models::ModelError>,
+        changes: impl Fn(bool) -> Result<models::Changes, ModelError>,
     ) -> Result<(), Failure> {
-        let (checkout, there) = self.there(&written.place)?;
-        let models::Changes { changes, all } = changes(&there)?;
+        let planned = changes(written.force).map_err(|error| {
+            if let (true, ModelError::Edited { .. }, Ok(forced)) = (written.plan, &error, changes(true)) {
+                forced.changes.iter().for_each(|change| self.show(change));
+            }
+            self.refused(&error)
+        });
+        let models::Changes { changes, all } = planned?;
         checkout.check(&changes, written.force)?;
         for change in &changes {
             // What is shown as done is done, also where the next file can't be written.
@@ -137,6 +155,18 @@ impl Work<'_> {
             report.line(&format!("{} changed. Look at them, commit and push.", count(changes.len(), "file")));
         }
         Ok(())
+    }
+
+    /// Why the files can't be made, with where the environments come from that are none of the user's.
+    fn refused(&self, error: &ModelError) -> Failure {
+        let is_unknown = matches!(error, ModelError::UnknownEnvironment { .. });
+        Failure::Usage(match self.session.quickstart && is_unknown {
+            true => format!(
+                "{error}\n  there is no {CONFIG_FILE} in the current folder, so these are the built-in quickstart's: go to \
+                 where yours is, or name it by `--config`"
+            ),
+            false => error.to_string(),
+        })
     }
 
     fn show(&self, change: &FileChange) {
