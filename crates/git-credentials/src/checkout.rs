@@ -317,7 +317,10 @@ fn git(folder: &Path, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Res
 /// What git says, without its hints and in lines of one shape.
 fn readable(message: &str) -> String {
     let lines = message.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("hint:"));
-    lines.collect::<Vec<_>>().join("\n    ")
+    match lines.collect::<Vec<_>>().join("\n    ") {
+        said if said.is_empty() => "nothing; a hook of the repository may have refused it".into(),
+        said => said,
+    }
 }
 
 fn replace(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
