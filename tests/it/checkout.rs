@@ -80,8 +80,73 @@ fn a_model_goes_from_one_environment_to_the_next_and_away() {
     model(&sandbox, &checkout, &["remove", "iris"]).exits(0);
     assert!(!checkout.has("models"), "empty folders go too");
     model(&sandbox, &checkout, &["remove", "iris", "--commit"]).exits(0).says("Remove model iris");
-    model(&sandbox, &checkout, &["remove", "iris", "--commit"]).exits(0).says("Nothing changed");
+    model(&sandbox, &checkout, &["remove", "iris", "--commit"]).exits(3).says("there is no model iris");
     assert_eq!(checkout.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_commit_is_by_the_author_of_the_configuration_where_git_knows_nobody() {
+    let (sandbox, uri) = (sandbox(), "s3://models/iris/v1");
+    let checkout = Checkout::new(&sandbox, "gitops");
+    let who = || checkout.git(&["log", "-1", "--format=%an <%ae>, %cn <%ce>"]);
+    let author = ["--set", "git.author.name=Ada", "--set", "git.author.email=ada@example.com"];
+    add(&sandbox, &checkout, uri, &[&["--commit"], author.as_slice()].concat()).exits(0);
+    assert_eq!(who(), "Somebody <somebody@example.com>, Somebody <somebody@example.com>\n");
+    // Whoever the machine's own configuration names, here it is nobody.
+    checkout.git(&["config", "user.name", ""]);
+    let remove =
+        |more: &[&str]| model(&sandbox, &checkout, &[&["remove", "iris", "--commit"], more].concat());
+    remove(&[]).exits(3).says("git does not know who you are").says("set `git.author`");
+    remove(&author).exits(0);
+    assert_eq!(who(), "Ada <ada@example.com>, Ada <ada@example.com>\n");
+    assert_eq!(checkout.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn environments_of_the_quickstart_are_told_from_ones_own() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let checkout = Checkout::new(&sandbox, "gitops");
+    add(&sandbox, &checkout, "s3://models/iris/v1", &[])
+        .exits(2)
+        .says("`dev` is no environment of the configuration")
+        .says("there is no gitops.yaml in the current folder");
+}
+
+#[test]
+fn what_is_not_there_is_not_removed() {
+    let sandbox = sandbox();
+    let checkout = Checkout::new(&sandbox, "gitops");
+    let remove = |words: &[&str]| model(&sandbox, &checkout, &[&["remove"], words].concat());
+    add(&sandbox, &checkout, "s3://models/iris/v1", &["--commit"]).exits(0);
+    remove(&["irs"]).exits(3).says("there is no model irs").says("the models are: iris");
+    remove(&["iris", "--environment", "nope"]).exits(3).says("no model iris in nope").says("it is in: dev");
+    let last = remove(&["iris", "--environment", "dev", "--commit"]);
+    last.exits(0).says("in no environment now").says("cargo xtask model remove iris");
+    let listed = model(&sandbox, &checkout, &["list"]);
+    listed.exits(0).says("iris (kserve) in no environment");
+    remove(&["iris", "--commit"]).exits(0);
+    remove(&["iris"]).exits(3).says("there is none in models/");
+}
+
+#[test]
+fn what_could_not_be_committed_is_not_staged() {
+    let (sandbox, uri) = (sandbox(), "s3://models/iris/v1");
+    let checkout = Checkout::new(&sandbox, "gitops");
+    checkout.write("staged.txt", "theirs\n");
+    checkout.git(&["add", "staged.txt"]);
+    checkout.write(".git/hooks/pre-commit", "#!/bin/sh\necho No models on Fridays. >&2\nexit 1\n");
+    let hook = checkout.root.join(".git/hooks/pre-commit");
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let refused = add(&sandbox, &checkout, uri, &["--commit"]);
+    refused.exits(3).says("not committed").says("No models on Fridays.").says("run this again");
+    assert_eq!(checkout.git(&["diff", "--cached", "--name-only"]), "staged.txt\n");
+    std::fs::remove_file(hook).expect("it is ours");
+    checkout.git(&["checkout", "--quiet", "--detach"]);
+    add(&sandbox, &checkout, uri, &["--commit", "-m", " "]).exits(2).says("without a message");
+    add(&sandbox, &checkout, uri, &["-m", "Mine"]).exits(2).says("--commit");
+    let done = add(&sandbox, &checkout, uri, &["--commit"]);
+    done.exits(0).says("detached HEAD").says("git switch -c");
+    assert_eq!(checkout.committed().len(), 6);
 }
 
 #[test]
@@ -102,7 +167,13 @@ fn what_somebody_edited_is_not_overwritten() {
     add(&sandbox, &checkout, "s3://models/iris/v2", &[])
         .exits(2)
         .says("overlays/dev/version/kustomization.yaml");
-    add(&sandbox, &checkout, "s3://models/iris/v2", &["--force"]).exits(0).says("+ - MODEL_VERSION=v2");
+    let planned = add(&sandbox, &checkout, "s3://models/iris/v2", &["--plan"]);
+    planned.exits(2).says("- - MODEL_VERSION=v1").says("+ - MODEL_VERSION=v2").says("--force");
+    assert!(checkout.read("models/iris/overlays/dev/version/kustomization.yaml").contains("v1"));
+    add(&sandbox, &checkout, "s3://models/iris/v2", &["--force", "--commit"])
+        .exits(0)
+        .says("+ - MODEL_VERSION=v2")
+        .says("Update model iris to v2");
     // Another environment's files are none of its business, whatever the base has become.
     checkout.git(&["add", "--all"]);
     checkout.git(&["commit", "--quiet", "-m", "theirs"]);
@@ -176,6 +247,14 @@ fn what_cannot_be_is_refused_with_a_reason() {
         &[&kserve[..], &["--min-replicas", "3", "--max-replicas", "2"]].concat(),
         "--min-replicas",
     );
+    let port = ["--port", "9000"];
+    add("iris", "dev", &[&kserve[..], &port].concat(), "--port: only for an `--image`");
+    let triton = ["--runtime", "seldon", "--model-format", "triton", "--image", "triton:24.01"];
+    add("iris", "dev", &[&triton[..], &port].concat(), "--port: only for an `--image`");
+    for number in ["-1", "abc", "65"] {
+        add("iris", "dev", &[&kserve[..], &["--gpu", number]].concat(), "a whole number from 0 to 64");
+    }
+    add("iris", "dev", &[&kserve[..], &["--min-replicas", "0"]].concat(), "at least 1");
     let uri = ["add", "iris", "--environment", "dev", "--storage-uri", "https://me:secret@host/x"];
     let outcome = model(&sandbox, &checkout, &[&uri, &kserve[..]].concat());
     assert!(

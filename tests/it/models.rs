@@ -33,7 +33,14 @@ const MODELS: [(&str, &[&str]); 7] = [
     ),
     (
         "rollout-gpu",
-        &["--runtime", "rollout", "--image", "localhost:5000/iris@sha256:0123456789abcdef", "--gpu", "1"],
+        &[
+            "--runtime",
+            "rollout",
+            "--image",
+            "localhost:5000/iris@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+            "--gpu",
+            "1",
+        ],
     ),
 ];
 

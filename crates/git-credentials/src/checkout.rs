@@ -8,6 +8,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use manifests::config::Author;
 use manifests::models::{FileChange, Files};
 
 /// Larger files are no manifests, and are passed over.
@@ -48,6 +49,23 @@ pub enum CheckoutError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// git does not know whom a commit is by.
+    #[error(
+        "the files are written, and not committed: git does not know who you are\n  tell it by `git config --global \
+         user.name` and `git config --global user.email`, or set `git.author` in the configuration, and run this again"
+    )]
+    NoIdentity,
+    /// A commit could not be made; nothing stays staged.
+    #[error(
+        "the files are written, and not committed: git in {} said\n    {message}\n  when that is mended, run this again",
+        .root.display()
+    )]
+    NotCommitted {
+        /// The top of the checkout.
+        root: PathBuf,
+        /// Its words, a line each.
+        message: String,
     },
     /// git said no.
     #[error("git {what} in {}: {message}", .root.display())]
@@ -159,27 +177,30 @@ impl Checkout {
         Ok(None)
     }
 
-    /// Makes the changes. Each file is whole at any time; folders that become empty go.
-    pub fn write(&self, changes: &[FileChange]) -> Result<(), CheckoutError> {
-        for change in changes {
-            let path = self.0.join(&change.path);
-            let folder = path.parent().unwrap_or(&self.0);
-            let done = match &change.after {
-                Some(text) => replace(folder, &path, text),
-                None => std::fs::remove_file(&path),
-            };
-            done.map_err(|source| CheckoutError::File { path: path.clone(), source })?;
-            if change.after.is_none() {
-                // The first that is not empty stays, and all above it.
-                let above = folder.ancestors().take_while(|folder| *folder != self.0);
-                above.map(std::fs::remove_dir).take_while(Result::is_ok).for_each(drop);
-            }
+    /// Makes a change. The file is whole at any time; folders that become empty go.
+    pub fn write(&self, change: &FileChange) -> Result<(), CheckoutError> {
+        let path = self.0.join(&change.path);
+        let folder = path.parent().unwrap_or(&self.0);
+        let done = match &change.after {
+            Some(text) => replace(folder, &path, text),
+            None => std::fs::remove_file(&path),
+        };
+        done.map_err(|source| CheckoutError::File { path: path.clone(), source })?;
+        if change.after.is_none() {
+            // The first that is not empty stays, and all above it.
+            let above = folder.ancestors().take_while(|folder| *folder != self.0);
+            above.map(std::fs::remove_dir).take_while(Result::is_ok).for_each(drop);
         }
         Ok(())
     }
 
     /// Those of some paths whose content is in no commit.
     pub fn uncommitted(&self, paths: &[&str]) -> Result<Vec<String>, CheckoutError> {
+        Ok(self.states(paths)?.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// The same, each with whether git knows the path.
+    fn states(&self, paths: &[&str]) -> Result<Vec<(bool, String)>, CheckoutError> {
         if paths.is_empty() {
             return Ok(Vec::new());
         }
@@ -188,24 +209,79 @@ impl Checkout {
         let listing = self.git("status", words.iter().chain(paths))?;
         let entries = listing.split('\0').filter_map(|line| Some((line.get(..2)?, line.get(3..)?)));
         // In a folder, what git doesn't know is somebody else's.
-        let ours = entries.filter(|(state, path)| !matches!(*state, "??" | "!!") || paths.contains(path));
-        Ok(ours.map(|(_, path)| path.to_owned()).collect())
+        let known = entries.map(|(state, path)| (!matches!(state, "??" | "!!"), path.to_owned()));
+        Ok(known.filter(|(known, path)| *known || paths.contains(&path.as_str())).collect())
+    }
+
+    /// Whether the last commit has a file of this path, whatever it holds.
+    pub fn has_committed(&self, path: &str) -> Result<bool, CheckoutError> {
+        Ok(git(&self.0, ["cat-file", "-e", &format!("HEAD:{path}")])?.status.success())
     }
 
     /// Commits these files as they are now and nothing else, whatever is staged; gives the commit, or `None` where
-    /// they are committed already. Of a folder, what was changed or removed is committed, and nothing is added.
-    pub fn commit(&self, paths: &[&str], message: &str) -> Result<Option<String>, CheckoutError> {
-        let changed = self.uncommitted(paths)?;
+    /// they are committed already. Of a folder, what was changed or removed is committed, and nothing is added. The
+    /// commit is by `author` where git knows nobody else; where it fails, what is staged is as it was.
+    pub fn commit(
+        &self,
+        paths: &[&str],
+        message: &str,
+        author: Option<&Author>,
+    ) -> Result<Option<String>, CheckoutError> {
+        let changed = self.states(paths)?;
         if changed.is_empty() {
             return Ok(None);
         }
-        let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
+        let identity = self.identity(author)?;
+        let new: Vec<&str> =
+            changed.iter().filter(|(known, _)| !known).map(|(_, path)| path.as_str()).collect();
+        let changed = changed.iter().map(|(_, path)| path.as_str());
         // Only what git knows can be committed by its path.
-        self.git("add", ["add", "--all", "--"].iter().chain(&changed))?;
+        let added = match new.as_slice() {
+            [] => Ok(String::new()),
+            new => self.git("add", ["add", "--"].iter().chain(new)),
+        };
         let words = ["commit", "--quiet", "--only", "--message", message, "--"];
-        self.git("commit", words.iter().chain(&changed))?;
+        let words = identity.iter().map(String::as_str).chain(words).chain(changed);
+        let committed = added.and_then(|_| self.git("commit", words));
+        if let Err(error) = committed {
+            if !new.is_empty() {
+                self.git("reset", ["reset", "--quiet", "--"].iter().chain(&new))?;
+            }
+            return Err(match error {
+                CheckoutError::Git { root, message, .. } => {
+                    CheckoutError::NotCommitted { root, message: readable(&message) }
+                }
+                error => error,
+            });
+        }
         let commit = self.git("rev-parse", ["rev-parse", "--short", "HEAD"])?;
         Ok(Some(commit.trim().to_owned()))
+    }
+
+    /// The options that tell git whom a commit is by: none where the user did.
+    fn identity(&self, author: Option<&Author>) -> Result<Vec<String>, CheckoutError> {
+        let knows = |options: &[&str]| {
+            ["GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"].iter().try_fold(true, |knows, name| {
+                Ok(knows && git(&self.0, options.iter().chain(&["var", name]))?.status.success())
+            })
+        };
+        // What git would guess from the machine's name is no identity of the user's.
+        if knows(&["-c", "user.useConfigOnly=true"])? {
+            return Ok(Vec::new());
+        }
+        match author.filter(|author| !author.name.is_empty() && !author.email.is_empty()) {
+            Some(Author { name, email }) => {
+                Ok(["-c".into(), format!("user.name={name}"), "-c".into(), format!("user.email={email}")]
+                    .into())
+            }
+            None if knows(&[])? => Ok(Vec::new()),
+            None => Err(CheckoutError::NoIdentity),
+        }
+    }
+
+    /// Whether the last commit is that of a branch. It is not where HEAD is detached.
+    pub fn is_on_branch(&self) -> Result<bool, CheckoutError> {
+        Ok(git(&self.0, ["symbolic-ref", "--quiet", "HEAD"])?.status.success())
     }
 
     fn git(
@@ -236,6 +312,15 @@ fn git(folder: &Path, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Res
         ErrorKind::NotFound if folder.is_dir() => CheckoutError::NoGit,
         _ => CheckoutError::File { path: folder.to_owned(), source },
     })
+}
+
+/// What git says, without its hints and in lines of one shape.
+fn readable(message: &str) -> String {
+    let lines = message.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("hint:"));
+    match lines.collect::<Vec<_>>().join("\n    ") {
+        said if said.is_empty() => "nothing; a hook of the repository may have refused it".into(),
+        said => said,
+    }
 }
 
 fn replace(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {

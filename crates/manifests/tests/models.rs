@@ -17,7 +17,7 @@ fn model(name: &str, runtime: Runtime) -> Model {
         version: None,
         format: image.is_none().then(|| "sklearn".into()),
         image,
-        port: 8080,
+        port: None,
         cpu: None,
         memory: None,
         gpu: if runtime == Runtime::SeldonCore2 { 0 } else { 2 },
@@ -260,6 +260,49 @@ fn a_promotion_is_refused_where_an_overlay_says_its_namespace_in_another_way() {
         promote(&there).unwrap_err(),
         ModelError::NoNamespace { path: path.into(), namespace: "dev".into() }
     );
+}
+
+#[test]
+fn amounts_are_those_that_somebody_means() {
+    let check = |cpu: Option<&str>, memory: Option<&str>| {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let model = Model { cpu: owned(cpu), memory: owned(memory), ..model("iris", Runtime::KServe) };
+        added(&model, &["dev"], &Models::default(), Files::new()).map_err(|error| error.to_string())
+    };
+    for cpu in ["500m", "1m", "2", "0.5"] {
+        assert!(check(Some(cpu), None).is_ok(), "{cpu}");
+    }
+    for cpu in ["0", "0m", "0.0001", "2Gi", "1.m", ".5", "-1", "1e3", "m", ""] {
+        assert!(
+            check(Some(cpu), None).unwrap_err().contains("--cpu: expected an amount such as 500m"),
+            "{cpu}"
+        );
+    }
+    for memory in ["512Mi", "4Gi", "1.5G", "100Ki", "1073741824"] {
+        assert!(check(None, Some(memory)).is_ok(), "{memory}");
+    }
+    for memory in ["1m", "512m", "4", "0Gi", "4gi", "4 Gi", "Gi"] {
+        let error = check(None, Some(memory)).unwrap_err();
+        assert!(error.contains("--memory: expected an amount such as 512Mi"), "{memory}: {error}");
+    }
+}
+
+#[test]
+fn what_kustomize_could_not_read_is_not_promoted() {
+    let settings = Models::default();
+    let there = added(&model("iris", Runtime::KServe), &["dev"], &settings, Files::new()).unwrap();
+    for (path, text, line) in [
+        ("models/iris/overlays/dev/version/kustomization.yaml", "kind: Component\n{ bad\n", 2),
+        ("models/iris/overlays/dev/version/kustomization.yaml", "", 1),
+        ("models/iris/overlays/dev/kustomization.yaml", "namespace: dev\n- no\n", 2),
+    ] {
+        let mut there = there.clone();
+        there.insert(path.into(), text.into());
+        let error = models::promote("iris", ("dev", "prod"), &config(settings.clone()), &there).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{path}:{line} can't be read")), "{error}");
+        let listed = models::list(&config(settings.clone()), &there);
+        assert_eq!(listed[0].problem, Some(error), "{path}");
+    }
 }
 
 #[test]

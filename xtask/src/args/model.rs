@@ -58,8 +58,26 @@ pub(crate) struct Written {
     #[arg(long, conflicts_with = "plan")]
     pub(crate) commit: bool,
     /// Message of the commit [default: what was done]
-    #[arg(short, long, requires = "commit", value_name = "TEXT")]
+    #[arg(short, long, requires = "commit", value_name = "TEXT", value_parser = not_blank)]
     pub(crate) message: Option<String>,
+}
+
+fn not_blank(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("git makes no commit without a message: say what is done, or leave the flag away".into()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// No machine has more.
+fn gpus(text: &str) -> Result<u16, String> {
+    let number = text.parse().ok().filter(|number| (0..=64).contains(number));
+    number.ok_or_else(|| "expected a whole number from 0 to 64".into())
+}
+
+fn replicas(text: &str) -> Result<u16, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected a whole number, and at least 1".into())
 }
 
 /// The model.
@@ -76,7 +94,7 @@ pub(crate) struct AddModel {
     /// Where the trained model is: s3://bucket/path
     #[arg(long, value_name = "URI")]
     storage_uri: String,
-    /// Its version [default: the image's tag, else the last part of the storage URI]
+    /// Its version [default: the image's tag or digest, else the last part of the storage URI]
     #[arg(long, value_name = "VERSION")]
     model_version: Option<String>,
     /// What it was trained with: sklearn, xgboost, pytorch …
@@ -85,9 +103,9 @@ pub(crate) struct AddModel {
     /// Image of the server, with tag or digest
     #[arg(long, value_parser = models::Image::parse)]
     image: Option<models::Image>,
-    /// Port that the image listens on
-    #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
-    port: u16,
+    /// Port that the image listens on [default: 8080]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
     /// CPU that each replica is sure of: 500m, 2 [default: 500m]
     #[arg(long, value_name = "AMOUNT")]
     cpu: Option<String>,
@@ -95,13 +113,13 @@ pub(crate) struct AddModel {
     #[arg(long, value_name = "AMOUNT")]
     memory: Option<String>,
     /// GPUs of each replica
-    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 0, value_name = "NUMBER", value_parser = gpus, allow_negative_numbers = true)]
     gpu: u16,
     /// Smallest number of replicas
-    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 1, value_name = "NUMBER", value_parser = replicas, allow_negative_numbers = true)]
     min_replicas: u16,
     /// Largest number of replicas [default: the smallest]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = replicas, allow_negative_numbers = true)]
     max_replicas: Option<u16>,
     #[command(flatten)]
     pub(crate) written: Written,

@@ -51,6 +51,7 @@ pub(super) fn model(model: &Deployed) {
         "event": "model", "model": model.model, "environment": model.environment,
         "runtime": model.runtime.map(|runtime| runtime.to_string()), "version": model.version,
         "image": model.image, "storageUri": model.storage_uri,
+        "problem": model.problem.as_ref().map(ToString::to_string),
     }));
 }
 

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use git_credentials::checkout::{Checkout, CheckoutError};
-use manifests::models::{self, Deployed, FileChange, Files};
+use manifests::models::{self, Deployed, FileChange, Files, ModelError};
 
 use crate::args::{AddModel, Global, Model, Place, Written};
 use crate::failure::Failure;
 use crate::report::count;
-use crate::session::Session;
+use crate::session::{CONFIG_FILE, Session};
 
 pub(crate) fn run(global: &Global, what: Model) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
@@ -33,11 +33,19 @@ impl Work<'_> {
     fn add(&self, args: &AddModel) -> Result<(), Failure> {
         let model = args.model();
         let written = &args.written;
-        let environments = args.environment.join(", ");
-        let message = format!("Add model {} {} to {environments}", model.name, model.version());
-        self.change(written, &message, |there| {
-            models::add(&model, &args.environment, &self.session.config, there, written.force)
-        })?;
+        let (checkout, there) = self.there(&written.place)?;
+        let changes = |force| models::add(&model, &args.environment, &self.session.config, &there, force);
+        let all = changes(true).map_err(|error| self.refused(&error))?;
+        let mut is_update = true;
+        for path in all.versions() {
+            is_update &= checkout.has_committed(path)?;
+        }
+        let (name, version) = (&model.name, model.version());
+        let message = match is_update {
+            true => format!("Update model {name} to {version}"),
+            false => format!("Add model {name} {version} to {}", args.environment.join(", ")),
+        };
+        self.change(&checkout, written, &message, changes)?;
         if self.session.config.models.is_none() {
             self.session.report.paragraph(&format!(
                 "Argo CD does not follow {}/ yet: add `models: {{}}` to the configuration, and run cargo xtask setup",
@@ -49,14 +57,42 @@ impl Work<'_> {
 
     fn promote(&self, name: &str, (from, to): (&str, &str), written: &Written) -> Result<(), Failure> {
         let message = format!("Promote model {name} from {from} to {to}");
-        self.change(written, &message, |there| models::promote(name, (from, to), &self.session.config, there))
+        let (checkout, there) = self.there(&written.place)?;
+        self.change(&checkout, written, &message, |_| {
+            models::promote(name, (from, to), &self.session.config, &there)
+        })
     }
 
     fn remove(&self, name: &str, environment: Option<&str>, written: &Written) -> Result<(), Failure> {
         let from = environment.map(|environment| format!(" from {environment}")).unwrap_or_default();
-        self.change(written, &format!("Remove model {name}{from}"), |there| {
-            models::remove(name, environment, &self.session.config, there)
-        })
+        let config = &self.session.config;
+        let (checkout, there) = self.there(&written.place)?;
+        let removed = models::remove(name, environment, config, &there)?;
+        let paths: Vec<&str> = removed.all.iter().map(String::as_str).collect();
+        // What an earlier run removed may still have to be committed.
+        if removed.changes.is_empty() && checkout.uncommitted(&paths)?.is_empty() {
+            let missing = models::missing(name, environment, config, &there);
+            return Err(Failure::Precondition(missing.to_string()));
+        }
+        let gone = |path: &String| removed.changes.iter().any(|change| change.path == *path);
+        let left: Files =
+            there.iter().filter(|(path, _)| !gone(path)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        self.change(&checkout, written, &format!("Remove model {name}{from}"), |_| Ok(removed.clone()))?;
+        if !written.plan
+            && models::list(config, &left).iter().any(|it| it.model == name && it.environment.is_none())
+        {
+            self.session.report.paragraph(&format!(
+                "Model {name} is in no environment now. To remove its base, too: cargo xtask model remove {name}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The checkout, and the files of all models in it.
+    fn there(&self, place: &Place) -> Result<(Checkout, Files), Failure> {
+        let checkout = self.checkout(place)?;
+        let there = checkout.read(&self.folder)?;
+        Ok((checkout, there))
     }
 
     fn checkout(&self, place: &Place) -> Result<Checkout, Failure> {
@@ -69,33 +105,47 @@ impl Work<'_> {
         }
     }
 
-    /// Reads what is there, shows what changes, writes it, and commits it where that is asked for.
+    /// Shows what changes, writes it, and commits it where that is asked for. `changes` is asked with whether files
+    /// that say something else may be replaced.
     fn change(
         &self,
+        checkout: &Checkout,
         written: &Written,
         message: &str,
-        changes: impl FnOnce(&Files) -> Result<models::Changes, models::ModelError>,
+        changes: impl Fn(bool) -> Result<models::Changes, ModelError>,
     ) -> Result<(), Failure> {
-        let checkout = self.checkout(&written.place)?;
-        let there = checkout.read(&self.folder)?;
-        let models::Changes { changes, all } = changes(&there)?;
+        let planned = changes(written.force).map_err(|error| {
+            if let (true, ModelError::Edited { .. }, Ok(forced)) = (written.plan, &error, changes(true)) {
+                forced.changes.iter().for_each(|change| self.show(change));
+            }
+            self.refused(&error)
+        });
+        let models::Changes { changes, all } = planned?;
         checkout.check(&changes, written.force)?;
         for change in &changes {
+            // What is shown as done is done, also where the next file can't be written.
+            if !written.plan {
+                checkout.write(change)?;
+            }
             self.show(change);
         }
         if written.plan {
             self.session.report.line(&format!("{} would change", count(changes.len(), "file")));
             return Ok(());
         }
-        checkout.write(&changes)?;
         let paths: Vec<&str> = all.iter().map(String::as_str).collect();
         let report = &self.session.report;
         if written.commit {
             let message = written.message.as_deref().unwrap_or(message);
-            match checkout.commit(&paths, message)? {
+            match checkout.commit(&paths, message, self.session.config.git.author.as_ref())? {
                 Some(commit) => {
                     report.paragraph(&format!("Committed {commit}: {message}"));
-                    report.line("Push it: git push");
+                    report.line(match checkout.is_on_branch()? {
+                        true => "Push it: git push",
+                        false => {
+                            "It is on no branch (detached HEAD). Make one, and push that: git switch -c NAME"
+                        }
+                    });
                 }
                 None => report.line("Nothing changed."),
             }
@@ -105,6 +155,18 @@ impl Work<'_> {
             report.line(&format!("{} changed. Look at them, commit and push.", count(changes.len(), "file")));
         }
         Ok(())
+    }
+
+    /// Why the files can't be made, with where the environments come from that are none of the user's.
+    fn refused(&self, error: &ModelError) -> Failure {
+        let is_unknown = matches!(error, ModelError::UnknownEnvironment { .. });
+        Failure::Usage(match self.session.quickstart && is_unknown {
+            true => format!(
+                "{error}\n  there is no {CONFIG_FILE} in the current folder, so these are the built-in quickstart's: go to \
+                 where yours is, or name it by `--config`"
+            ),
+            false => error.to_string(),
+        })
     }
 
     fn show(&self, change: &FileChange) {
@@ -125,7 +187,7 @@ impl Work<'_> {
 
     fn list(&self, place: &Place) -> Result<(), Failure> {
         let report = &self.session.report;
-        let there = self.checkout(place)?.read(&self.folder)?;
+        let (_, there) = self.there(place)?;
         let listed = models::list(&self.session.config, &there);
         if report.is_json() {
             listed.iter().for_each(|model| report.model(model));
@@ -148,12 +210,18 @@ impl Work<'_> {
 
     fn list_one(&self, model: &Deployed) {
         let report = &self.session.report;
+        let Some(environment) = &model.environment else {
+            return report.wrapped("  ", "in no environment", "      ");
+        };
         let version = model.version.as_deref().unwrap_or("-");
-        let known = self.session.config.environments.iter().any(|it| it.namespace == model.environment);
+        let known = self.session.config.environments.iter().any(|it| it.namespace == *environment);
         let unknown = if known { "" } else { ", no environment of the configuration" };
-        report.wrapped("  ", &format!("{}: {version}{unknown}", model.environment), "      ");
+        report.wrapped("  ", &format!("{environment}: {version}{unknown}"), "      ");
         for value in [&model.storage_uri, &model.image].into_iter().flatten() {
             report.line(&format!("      {value}"));
+        }
+        if let Some(problem) = &model.problem {
+            report.wrapped("      ", &problem.to_string(), "      ");
         }
     }
 }

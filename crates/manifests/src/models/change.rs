@@ -35,6 +35,14 @@ pub struct Changes {
     pub all: Vec<String>,
 }
 
+impl Changes {
+    /// Those of all paths that say which version runs in an environment.
+    pub fn versions(&self) -> impl Iterator<Item = &str> {
+        let file = format!("/version/{}", super::kustomize::FILE);
+        self.all.iter().map(String::as_str).filter(move |path| path.ends_with(&file))
+    }
+}
+
 /// What makes `wanted` of what is `there`, which keeps all other files. Without `replace`, files that hold something
 /// else are an error.
 pub(super) fn towards(wanted: Files, there: &Files, replace: bool) -> Result<Changes, ModelError> {

@@ -72,6 +72,16 @@ pub enum ModelError {
         /// Their paths.
         paths: Vec<String>,
     },
+    /// There is no such model, or not in that environment.
+    #[error("there is no model {name}{}\n  {known}", .environment.as_ref().map(|it| format!(" in {it}")).unwrap_or_default())]
+    NoModel {
+        /// Its name.
+        name: String,
+        /// The environment, where it is about one.
+        environment: Option<String>,
+        /// What there is.
+        known: String,
+    },
     /// The environment does not have the model.
     #[error(
         "model {name} has no version in {environment}: {path} is not there\n  see what there is: cargo xtask model list"
@@ -84,6 +94,16 @@ pub enum ModelError {
         /// The file.
         path: String,
     },
+    /// A file can't be read, so nobody should get a copy of it.
+    #[error("{path}{at} can't be read by Kustomize: {why}\n  mend that file first", at = place(*.line))]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// The line, from 1; 0 where it is not known.
+        line: u64,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The overlay doesn't say its namespace in a line of its own.
     #[error(
         "{path} has no line `namespace: {namespace}`, so it can't be copied to another environment\n  write the overlay by \
@@ -95,4 +115,9 @@ pub enum ModelError {
         /// The namespace.
         namespace: String,
     },
+}
+
+/// A line, as it stands behind a path.
+fn place(line: u64) -> String {
+    if line == 0 { String::new() } else { format!(":{line}") }
 }

@@ -35,7 +35,7 @@ pub(super) fn parts(model: &Model) -> Parts {
                 "image": PLACEHOLDER,
                 "env": [{ "name": super::STORAGE_URI, "value": "" }],
                 "envFrom": from,
-                "ports": [{ "containerPort": model.port, "protocol": "TCP" }],
+                "ports": [{ "containerPort": model.port(), "protocol": "TCP" }],
                 "resources": model.resources(),
             });
             (

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::rollout::NAME_LABEL;
-use super::{Files, MODEL_VERSION, Model, Parts, STORAGE_URI, Uri, config_name};
+use super::{Files, MODEL_VERSION, Model, ModelError, Parts, STORAGE_URI, Uri, config_name};
 use crate::config::Models;
 use crate::object::Object;
 use crate::waves::{ANNOTATION, Waves};
@@ -92,6 +92,16 @@ pub(super) fn version(model: &Model, parts: &Parts) -> String {
         "# Which version runs in this environment: `cargo xtask model promote` copies this file to another one.\n{}",
         yaml::to_string(&component)
     )
+}
+
+/// A Kustomize file as a value. Fails where Kustomize could not read it either.
+pub(super) fn read(path: &str, text: &str) -> Result<Value, ModelError> {
+    let unreadable = |line, why| ModelError::Unreadable { path: path.into(), line, why };
+    match yaml::parse_value(text) {
+        Ok(file) if file.is_object() => Ok(file),
+        Ok(_) => Err(unreadable(1, "it holds no keys")),
+        Err(error) => Err(unreadable(error.line, "it is no valid YAML")),
+    }
 }
 
 /// The text of an overlay for another namespace; `None` where it says its own not in one line of its own.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Files, Image, Runtime, STORAGE_URI, kustomize};
+use super::{Files, Image, ModelError, Runtime, STORAGE_URI, kustomize};
 use crate::config::{Config, Models};
 use crate::yaml;
 
@@ -13,8 +13,8 @@ use crate::yaml;
 pub struct Deployed {
     /// Name of the model.
     pub model: String,
-    /// Name of the environment.
-    pub environment: String,
+    /// Name of the environment; `None` for a model that is in none.
+    pub environment: Option<String>,
     /// Who runs it.
     pub runtime: Option<Runtime>,
     /// Its version.
@@ -23,13 +23,45 @@ pub struct Deployed {
     pub image: Option<String>,
     /// Where the trained model is.
     pub storage_uri: Option<String>,
+    /// Why some of this is not known: a file that can't be read.
+    pub problem: Option<ModelError>,
 }
 
-/// Every model in every environment that has it, by name.
+/// Every model in every environment that has it, by name, and once every model that has a base and is in none.
 pub fn list(config: &Config, there: &Files) -> Vec<Deployed> {
     let settings = super::settings(config);
-    let places = places(&settings, there).into_iter();
-    places.map(|(model, environment)| deployed(model, environment, &settings, there)).collect()
+    let places = places(&settings, there);
+    let prefix = format!("{}/", settings.folder);
+    let base = |path: &str| {
+        let (model, rest) = path.strip_prefix(&prefix)?.split_once('/')?;
+        rest.starts_with("base/").then(|| model.to_owned())
+    };
+    let bases: BTreeSet<String> = there.keys().filter_map(|path| base(path)).collect();
+    let nowhere = bases.into_iter().filter(|base| !places.iter().any(|(model, _)| model == base));
+    let nowhere = nowhere.map(|model| Deployed {
+        runtime: runtime(&model, &settings, there),
+        model,
+        ..Deployed::default()
+    });
+    let listed = places.iter().map(|(model, environment)| deployed(model, environment, &settings, there));
+    let mut listed: Vec<Deployed> = listed.chain(nowhere).collect();
+    listed.sort_by(|one, other| one.model.cmp(&other.model));
+    listed
+}
+
+/// That a model is not there, or not in that environment, with what is there instead.
+pub fn missing(name: &str, environment: Option<&str>, config: &Config, there: &Files) -> ModelError {
+    let listed = list(config, there);
+    let of_it: Vec<&str> =
+        listed.iter().filter(|it| it.model == name).filter_map(|it| it.environment.as_deref()).collect();
+    let mut models: Vec<&str> = listed.iter().map(|it| it.model.as_str()).collect();
+    models.dedup();
+    let known = match (of_it.is_empty(), models.is_empty()) {
+        (false, _) => format!("it is in: {}", of_it.join(", ")),
+        (true, false) => format!("the models are: {}", models.join(", ")),
+        (true, true) => format!("there is none in {}/", super::settings(config).folder),
+    };
+    ModelError::NoModel { name: name.into(), environment: environment.map(Into::into), known }
 }
 
 /// The names of every model and of an environment that has it.
@@ -47,7 +79,11 @@ pub(super) fn places<'f>(settings: &Models, there: &'f Files) -> BTreeSet<(&'f s
 
 fn deployed(model: &str, environment: &str, settings: &Models, there: &Files) -> Deployed {
     let overlay = format!("{}/{model}/overlays/{environment}", settings.folder);
-    let read = |path: String| there.get(&path).and_then(|text| yaml::parse_value(text).ok());
+    let mut problem = None;
+    let mut read = |path: String| {
+        let file = kustomize::read(&path, there.get(&path)?);
+        file.map_err(|error| problem.get_or_insert(error).clone()).ok()
+    };
     // What the overlay says counts more than its component: Kustomize applies it last.
     let mut files = [
         read(format!("{overlay}/{}", kustomize::FILE)),
@@ -61,7 +97,8 @@ fn deployed(model: &str, environment: &str, settings: &Models, there: &Files) ->
         storage_uri: first(storage_uri),
         runtime: runtime(model, settings, there),
         model: model.into(),
-        environment: environment.into(),
+        environment: Some(environment.into()),
+        problem,
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) use delivery::APPLICATION_SET;
 pub use delivery::{application_set, project};
 pub use error::ModelError;
 pub use image::Image;
-pub use list::{Deployed, list};
+pub use list::{Deployed, list, missing};
 pub use request::{Model, Runtime};
 
 use crate::applications::preview;
@@ -144,11 +144,14 @@ pub fn promote(
         });
     };
     check_application(name, to, config, there)?;
+    kustomize::read(&version(from), text)?;
     let mut files = Files::from([(version(to), text.clone())]);
     let file = |environment: &str| format!("{}/{}", overlay(environment), kustomize::FILE);
     if !there.contains_key(&file(to)) {
         let path = file(from);
-        let moved = there.get(&path).and_then(|text| kustomize::in_namespace(text, from, to));
+        let overlay = there.get(&path);
+        overlay.map(|text| kustomize::read(&path, text)).transpose()?;
+        let moved = overlay.and_then(|text| kustomize::in_namespace(text, from, to));
         files.insert(file(to), moved.ok_or(ModelError::NoNamespace { path, namespace: from.into() })?);
     }
     change::towards(files, there, true)

@@ -9,6 +9,23 @@ use super::{Image, ModelError};
 /// Longest name: `-predictor`, `-success-rate` and the like come behind it, and 63 letters are all that a host name's
 /// part may have.
 const LONGEST_NAME: usize = 45;
+/// What CPUs are counted in, and how many that is.
+const CPU: [(&str, f64); 2] = [("", 1.0), ("m", 1e-3)];
+/// What memory is counted in, and how many bytes that is. A thousandth of a byte, which Kubernetes has too, is never
+/// meant.
+const MEMORY: [(&str, f64); 11] = [
+    ("", 1.0),
+    ("k", 1e3),
+    ("M", 1e6),
+    ("G", 1e9),
+    ("T", 1e12),
+    ("P", 1e15),
+    ("Ki", 1024.0),
+    ("Mi", 1024.0 * 1024.0),
+    ("Gi", 1024.0 * 1024.0 * 1024.0),
+    ("Ti", 1024.0 * 1024.0 * 1024.0 * 1024.0),
+    ("Pi", 1024.0 * 1024.0 * 1024.0 * 1024.0 * 1024.0),
+];
 /// Longest value of a label.
 const LONGEST_LABEL: usize = 63;
 
@@ -61,14 +78,14 @@ pub struct Model {
     pub runtime: Runtime,
     /// Where the trained model is, `s3://…`.
     pub storage_uri: String,
-    /// Its version; by default the image's tag, else the last part of the storage URI.
+    /// Its version; by default the image's tag or first 12 digits of the digest, else the last part of the storage URI.
     pub version: Option<String>,
     /// What it was trained with, such as `sklearn`; tells the server that fits.
     pub format: Option<String>,
     /// The server's image, where it is not the runtime's own.
     pub image: Option<Image>,
-    /// Port that the image listens on.
-    pub port: u16,
+    /// Port that the image listens on, where it is not [`PORT`](Self::PORT).
+    pub port: Option<u16>,
     /// CPU that each replica is sure of, as Kubernetes writes it.
     pub cpu: Option<String>,
     /// Memory of each replica, as Kubernetes writes it.
@@ -80,6 +97,9 @@ pub struct Model {
 }
 
 impl Model {
+    /// Port that an image of one's own listens on by default.
+    pub const PORT: u16 = 8080;
+
     /// One that uses everything that its runtime has.
     pub(super) fn example(runtime: Runtime) -> Self {
         Self {
@@ -89,7 +109,7 @@ impl Model {
             version: None,
             format: Some("sklearn".into()),
             image: None,
-            port: 8080,
+            port: None,
             cpu: None,
             memory: None,
             gpu: 1,
@@ -99,12 +119,9 @@ impl Model {
 
     /// Its version.
     pub fn version(&self) -> String {
-        let tag = self.image.as_ref().and_then(|image| match &image.version {
-            super::image::Version::Tag(tag) => Some(tag.clone()),
-            super::image::Version::Digest(_) => None,
-        });
+        let image = self.image.as_ref().map(Image::label);
         let last = self.storage_uri.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-        self.version.clone().or(tag).unwrap_or_else(|| last.to_owned())
+        self.version.as_deref().or(image).unwrap_or(last).to_owned()
     }
 
     /// Whether it can be written down.
@@ -123,10 +140,17 @@ impl Model {
                 "the version becomes the value of a label: at most 63 letters, digits, `-`, `_` and `.`; name one",
             );
         }
-        for (flag, quantity) in [("--cpu", &self.cpu), ("--memory", &self.memory)] {
-            if quantity.as_ref().is_some_and(|quantity| !is_quantity(quantity)) {
-                return wrong(flag, "expected an amount such as 500m, 2 or 4Gi");
-            }
+        let least = |amount: &Option<String>, suffixes: &[(&str, f64)], least: f64| {
+            amount.as_deref().is_none_or(|amount| quantity(amount, suffixes).is_some_and(|it| it >= least))
+        };
+        if !least(&self.cpu, &CPU, 0.001) {
+            return wrong("--cpu", "expected an amount such as 500m (half a CPU) or 2, and at least 1m");
+        }
+        if !least(&self.memory, &MEMORY, 1024.0) {
+            return wrong(
+                "--memory",
+                "expected an amount such as 512Mi or 4Gi, and at least 1Ki; it is in bytes",
+            );
         }
         let (least, most) = self.replicas;
         if least == 0 || most < least {
@@ -135,10 +159,22 @@ impl Model {
         self.check_runtime()
     }
 
+    /// Port that the image listens on.
+    pub(super) fn port(&self) -> u16 {
+        self.port.unwrap_or(Self::PORT)
+    }
+
     /// Whether its runtime has what is asked for.
     fn check_runtime(&self) -> Result<(), ModelError> {
         let value = |flag, why: String| Err(ModelError::Value { flag, why });
         let runtime = self.runtime;
+        let has_port = matches!((runtime, &self.image), (Runtime::KServe | Runtime::Rollout, Some(_)));
+        if self.port.is_some() && !has_port {
+            return value(
+                "--port",
+                "only for an `--image` of the runtime kserve or rollout: other servers have ports of their own".into(),
+            );
+        }
         match (runtime, &self.format, &self.image) {
             (Runtime::Rollout, _, None) => value("--image", "the runtime rollout runs an image; name it".into()),
             (Runtime::Rollout, Some(_), _) => {
@@ -223,13 +259,12 @@ fn is_storage(text: &str) -> bool {
         && rest.chars().all(|c| c.is_ascii_graphic() && !"\"'`\\$?#".contains(c))
 }
 
-fn is_quantity(text: &str) -> bool {
-    const SUFFIXES: [&str; 12] = ["", "m", "k", "M", "G", "T", "P", "Ki", "Mi", "Gi", "Ti", "Pi"];
+/// The number that an amount stands for; `None` where it is none with one of these suffixes.
+fn quantity(text: &str, suffixes: &[(&str, f64)]) -> Option<f64> {
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    SUFFIXES.contains(&&text[number.len()..])
-        && number.starts_with(|c: char| c.is_ascii_digit())
-        && number.ends_with(|c: char| c.is_ascii_digit())
-        && number.chars().filter(|c| *c == '.').count() <= 1
-        && number.chars().all(|c| c.is_ascii_digit() || c == '.')
-        && number.contains(|c: char| ('1'..='9').contains(&c))
+    let (_, factor) = suffixes.iter().find(|(suffix, _)| *suffix == &text[number.len()..])?;
+    let edge = |c: char| c.is_ascii_digit();
+    let is_plain =
+        number.starts_with(edge) && number.ends_with(edge) && number.chars().all(|c| edge(c) || c == '.');
+    number.parse::<f64>().ok().filter(|_| is_plain).map(|number| number * factor)
 }

@@ -50,7 +50,7 @@ fn rollout(model: &Model, pods: &Value) -> Object {
         "name": "model",
         "image": PLACEHOLDER,
         "envFrom": [{ "configMapRef": { "name": config_name(model) } }],
-        "ports": [{ "name": "http", "containerPort": model.port, "protocol": "TCP" }],
+        "ports": [{ "name": "http", "containerPort": model.port(), "protocol": "TCP" }],
         "readinessProbe": { "tcpSocket": { "port": "http" } },
         "resources": model.resources(),
     });
