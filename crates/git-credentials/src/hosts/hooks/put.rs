@@ -47,7 +47,8 @@ pub(super) fn remove(call: &Call, wanted: &WantedHook) -> Result<Vec<Hook>, Host
     call.patiently(|| {
         let hooks = Hooks::of(call)?;
         let push = hooks.dialect.push();
-        let ours = |hook: &Hook| hook.is_of(wanted) && hook.sends(push);
+        // One that sends something else as well is somebody else's by now.
+        let ours = |hook: &Hook| hook.is_of(wanted) && (hook.events.is_empty() || hook.only(push));
         for hook in hooks.list()?.into_iter().filter(ours) {
             hooks.remove(&hook)?;
             gone.borrow_mut().push(hook);
