@@ -142,6 +142,8 @@ fn what_others_made_stays_and_is_named() {
         .exits(0)
         .says("Namespace/seldon-dev stays, with what others put there: ConfigMap/left")
         .says("AppProject/seldon in argocd stays for the destinations of others");
+    // Once it is as it should be, it is left alone.
+    sandbox.run(&["teardown", "--keep-argocd"]).exits(0).says("Nothing to take away");
     assert_eq!(api.get(project)["spec"]["destinations"], json!([theirs]));
     assert!(api.find("/api/v1/namespaces/seldon-dev/configmaps/left").is_some());
     assert!(api.find(&format!("{APPLICATIONS}/seldon-gitops-seldon-dev")).is_none());
@@ -160,6 +162,6 @@ fn a_finalizer_that_nobody_serves_holds_nothing_up() {
     sandbox
         .run(&["teardown", "--timeout", "60s"])
         .exits(0)
-        .says("Application/seldon-gitops-seldon-dev in argocd has a finalizer");
+        .says("what Argo CD has deployed stays, for Application/seldon-gitops-seldon-dev in argocd");
     same(&before, &all(&api));
 }

@@ -113,7 +113,7 @@ pub fn plan(
         }
         undoings.push((stage, undoing));
     }
-    projects_last(&mut undoings);
+    after_applications(&mut undoings);
     undoings.retain(|(_, undoing)| *undoing != Undoing::default());
     Ok(undoings)
 }
@@ -307,26 +307,23 @@ impl<'a> Way<'a> {
     }
 }
 
-/// Argo CD looks into a project as long as it takes away what an Application has deployed: projects of all stages go
-/// after the Applications of all stages.
-fn projects_last(undoings: &mut [(&'static Stage, Undoing)]) {
-    let deletes = |undoing: &Undoing, kind: &str| {
-        undoing.steps.iter().any(|step| matches!(step, Undo::Delete(object) if object.kind == kind))
-    };
-    let last = undoings.iter().rposition(|(_, undoing)| deletes(undoing, "Application"));
-    let Some(last) = last else { return };
-    let mut projects = Vec::new();
+/// Argo CD looks into a project as long as it takes away what an Application has deployed, and that may be in any of
+/// the namespaces: both go after the Applications of all stages.
+fn after_applications(undoings: &mut [(&'static Stage, Undoing)]) {
+    let is_deletion = |step: &Undo, kinds: &[&str]| matches!(step, Undo::Delete(object) if kinds.contains(&object.kind.as_str()));
+    let deletes = |undoing: &Undoing| undoing.steps.iter().any(|step| is_deletion(step, &["Application"]));
+    let Some(last) = undoings.iter().rposition(|(_, undoing)| deletes(undoing)) else { return };
+    let mut moved = Vec::new();
     for (_, undoing) in &mut undoings[..last] {
-        let is_project =
-            |step: &mut Undo| matches!(step, Undo::Delete(object) if object.kind == "AppProject");
-        projects.extend(undoing.steps.extract_if(.., is_project));
+        let waits = |step: &mut Undo| is_deletion(step, &["AppProject", "Namespace"]);
+        moved.extend(undoing.steps.extract_if(.., waits));
     }
     let steps = &mut undoings[last].1.steps;
-    let after = steps
-        .iter()
-        .rposition(|step| matches!(step, Undo::Delete(object) if order(&object.kind) <= order("AppProject")));
-    let at = after.map_or(0, |at| at + 1);
-    steps.splice(at..at, projects);
+    steps.extend(moved);
+    steps.sort_by_key(|step| match step {
+        Undo::Delete(object) => Some(order(&object.kind)),
+        _ => None,
+    });
 }
 
 fn is_argocds_definition(object: &ObjectRef) -> bool {
