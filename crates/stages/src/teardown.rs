@@ -226,7 +226,7 @@ impl<'a> Way<'a> {
         if !self.doomed.iter().any(is_argocds_definition) {
             return Ok(());
         }
-        match foreign(self.inputs, &self.doomed, &self.around.argocd).as_slice() {
+        match foreign(self.inputs, &self.going(), &self.around.argocd).as_slice() {
             [] => Ok(()),
             some => Err(PlanError::precondition(
                 format!(

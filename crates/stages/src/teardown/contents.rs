@@ -109,10 +109,7 @@ impl Way<'_> {
     /// A namespace goes only with nothing left in it. Gives the notes of those that stay.
     pub(super) fn spare_namespaces(&mut self) -> BTreeMap<ObjectRef, String> {
         let mut notes = BTreeMap::new();
-        let mut going = self.doomed.clone();
-        if self.wishes.with_workloads {
-            going.extend(self.deployed());
-        }
+        let going = self.going();
         let namespaces: Vec<ObjectRef> =
             self.doomed.iter().filter(|object| object.kind == "Namespace").cloned().collect();
         for namespace in namespaces {
@@ -127,12 +124,16 @@ impl Way<'_> {
         notes
     }
 
-    /// What Argo CD notes of what it has deployed for Applications that go.
-    fn deployed(&self) -> Vec<ObjectRef> {
-        let applications =
-            self.around.argocd.iter().filter(|object| self.doomed.contains(&object.reference()));
-        let resources = applications.flat_map(|application| application.list("/status/resources"));
-        resources.map(resource).collect()
+    /// What goes: what is deleted, and with workloads what Argo CD notes to have deployed for Applications among it.
+    pub(super) fn going(&self) -> BTreeSet<ObjectRef> {
+        let mut going = self.doomed.clone();
+        if self.wishes.with_workloads {
+            let applications =
+                self.around.argocd.iter().filter(|object| self.doomed.contains(&object.reference()));
+            let resources = applications.flat_map(|application| application.list("/status/resources"));
+            going.extend(resources.map(resource));
+        }
+        going
     }
 }
 

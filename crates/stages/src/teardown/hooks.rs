@@ -48,6 +48,9 @@ impl Way<'_> {
         }
         let put = PutWebhook::new(&self.inputs.config, webhook.receiver, provider, url);
         match self.is_ours(hook, &put) {
+            _ if hook.shared => undoing.notes.push(format!(
+                "the webhook for {name} stays at the Git host: {url}; it sends other events as well by now"
+            )),
             true => undoing.steps.push(Undo::RemoveWebhook(Box::new(put))),
             false => undoing.notes.push(format!(
                 "the webhook for {name} stays at the Git host: {url}; nothing notes that this tool gave it a secret"

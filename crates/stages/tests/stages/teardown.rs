@@ -164,6 +164,24 @@ fn with_workloads_it_goes_while_the_controller_and_the_projects_are_there() {
 }
 
 #[test]
+fn with_workloads_a_namespace_goes_that_holds_nothing_else() {
+    let inputs = inputs(|_| ());
+    let mut observed = in_place(&inputs);
+    let reference = argocds("Application", "seldon-gitops-dev");
+    let resource = json!({ "version": "v1", "kind": "ConfigMap", "namespace": "dev", "name": "model" });
+    let live = observed.object(&reference).expect("it is there").clone();
+    let live = live.with("status", json!({ "resources": [resource] }));
+    observed = with(observed, live.clone());
+    let contents = [("dev".to_owned(), vec![held("ConfigMap", "model")])].into();
+    let around = Surroundings { contents, argocd: vec![live], ..Surroundings::default() };
+    let namespace = ObjectRef::cluster_scoped("v1", "Namespace", "dev");
+    assert!(deletes(&planned(&inputs, &observed, &around, CASCADE), &namespace));
+    let way = planned(&inputs, &observed, &around, Wishes::default());
+    assert!(!deletes(&way, &namespace));
+    says(&way, "Namespace/dev stays, with what others put there: ConfigMap/model");
+}
+
+#[test]
 fn projects_outlive_applications_by_default_too() {
     let inputs = with_models();
     let way = planned(&inputs, &in_place(&inputs), &Surroundings::default(), Wishes::default());
@@ -294,7 +312,7 @@ fn webhook(address: Endpoint, hook: Option<HookState>) -> WebhooksState {
 fn webhooks_that_this_tool_made_go() {
     const URL: &str = "https://gitops.acme.com/argocd/api/webhook";
     let inputs = hooked();
-    let hook = HookState { id: "41".into(), fits: true, moved: false, left: 1 };
+    let hook = HookState { id: "41".into(), fits: true, moved: false, shared: false, left: 1 };
     let removed = |observed: &Observed, wishes| {
         let way = planned(&inputs, observed, &Surroundings::default(), wishes);
         (steps(&way).iter().any(|step| matches!(step, Undo::RemoveWebhook(_))), way)
@@ -313,6 +331,11 @@ fn webhooks_that_this_tool_made_go() {
     let secret = observed.object(&names::secret("argocd")).expect("it is there").clone();
     let noted = with(observed.clone(), set(secret, "/metadata", "annotations", annotations));
     assert!(removed(&noted, Wishes::default()).0);
+    let shared = HookState { id: "41".into(), fits: false, moved: false, shared: true, left: 0 };
+    let state = webhook(Endpoint::Url(URL.into()), Some(shared));
+    let (goes, way) = removed(&Observed { webhooks: state, ..noted.clone() }, Wishes::default());
+    assert!(!goes);
+    says(&way, "it sends other events as well by now");
     let (goes, way) = removed(&noted, Wishes { keep_webhooks: true, ..Wishes::default() });
     assert!(!goes);
     says(&way, "the webhooks stay at the Git host: --keep-webhooks");
