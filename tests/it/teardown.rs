@@ -37,6 +37,15 @@ fn sandbox() -> Option<Sandbox> {
     Some(sandbox)
 }
 
+/// Sets keys of the configuration.
+fn reconfigure(sandbox: &Sandbox, keys: Value) {
+    let text = std::fs::read_to_string(sandbox.work().join("gitops.yaml")).expect("it was written");
+    let mut config: Value = serde_json::from_str(&text).expect("it is JSON");
+    let Value::Object(keys) = keys else { panic!("keys are a map") };
+    config.as_object_mut().expect("a map").extend(keys);
+    sandbox.write("gitops.yaml", &config.to_string());
+}
+
 fn settings(name: &str) -> Value {
     json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "data": { "mine": "yes" } })
 }
@@ -142,6 +151,8 @@ fn what_others_made_stays_and_is_named() {
         .exits(0)
         .says("Namespace/seldon-dev stays, with what others put there: ConfigMap/left")
         .says("AppProject/seldon in argocd stays for the destinations of others");
+    // Once it is as it should be, it is left alone.
+    sandbox.run(&["teardown", "--keep-argocd"]).exits(0).says("Nothing to take away");
     assert_eq!(api.get(project)["spec"]["destinations"], json!([theirs]));
     assert!(api.find("/api/v1/namespaces/seldon-dev/configmaps/left").is_some());
     assert!(api.find(&format!("{APPLICATIONS}/seldon-gitops-seldon-dev")).is_none());
@@ -160,6 +171,73 @@ fn a_finalizer_that_nobody_serves_holds_nothing_up() {
     sandbox
         .run(&["teardown", "--timeout", "60s"])
         .exits(0)
-        .says("Application/seldon-gitops-seldon-dev in argocd has a finalizer");
+        .says("what Argo CD has deployed stays, for Application/seldon-gitops-seldon-dev in argocd");
     same(&before, &all(&api));
+}
+
+#[test]
+fn what_argocd_deployed_for_an_application_set_stays() {
+    let Some(sandbox) = sandbox() else { return };
+    let api = sandbox.api();
+    let before = all(&api);
+    reconfigure(&sandbox, json!({ "models": { "syncPolicy": { "prune": true } } }));
+    sandbox.run(&["setup"]).exits(0);
+    let sets = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applicationsets";
+    let set = api.get(sets)["items"][0].clone();
+    let finalizers = ["resources-finalizer.argocd.argoproj.io", "acme.com/theirs"];
+    let made = json!({ "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": { "name": "iris-seldon-dev", "finalizers": finalizers,
+            "ownerReferences": [{ "apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet",
+                "name": set["metadata"]["name"], "uid": set["metadata"]["uid"] }] },
+        "spec": { "project": "models", "destination": { "namespace": "x", "name": "in-cluster" } } });
+    api.create(APPLICATIONS, &made);
+
+    let audit = sandbox.audit();
+    sandbox
+        .run(&["teardown", "--with-workloads"])
+        .exits(3)
+        .says("--with-workloads needs Argo CD's application controller, which does not run here");
+    sandbox
+        .run(&["teardown", "--plan", "--verbose"])
+        .exits(0)
+        .says("Application/iris-seldon-dev in argocd: loses Argo CD's finalizers")
+        .says("what Argo CD has deployed stays");
+    audit.has_no_writes();
+
+    // Somebody else's finalizer is theirs to take off, and it says whose.
+    sandbox.run(&["teardown", "--timeout", "5s"]).exits(5).says("has the finalizer acme.com/theirs");
+    let path = format!("{APPLICATIONS}/iris-seldon-dev");
+    assert_eq!(api.get(&path)["metadata"]["finalizers"], json!(["acme.com/theirs"]));
+    api.patch("kubectl-patch", &path, &json!([{ "op": "remove", "path": "/metadata/finalizers" }]));
+    poll("it is gone", Duration::from_secs(30), || api.find(&path).is_none().then_some(()));
+    sandbox.run(&["teardown"]).exits(0);
+    same(&before, &all(&api));
+}
+
+#[test]
+fn what_would_be_lost_is_refused_before_the_first_effect() {
+    let Some(mut sandbox) = sandbox() else { return };
+    let api = sandbox.api();
+    sandbox.run(&["setup"]).exits(0);
+    let secret = "/api/v1/namespaces/argocd/secrets/cluster-east";
+    let east = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "cluster-east", "labels": {
+            "argocd.argoproj.io/secret-type": "cluster", "app.kubernetes.io/managed-by": "gitops-setup" } },
+        "stringData": { "name": "east", "server": "https://east.acme.com" } });
+    api.apply("gitops-setup", secret, &east);
+    let audit = sandbox.audit();
+    sandbox.run(&["teardown"]).exits(3).says("cargo xtask clusters remove east");
+    audit.has_no_writes();
+    api.delete(secret);
+
+    // The Git host's token is at hand when setup runs, and maybe not on the way back.
+    let auth = json!({ "bearer": { "token": { "env": "UNSET_HOOKS" } } });
+    let webhooks = json!({ "argocdUrl": "https://gitops.acme.com", "auth": auth });
+    let git = json!({ "url": "https://github.com/acme/gitops" });
+    reconfigure(&sandbox, json!({ "git": git, "webhooks": webhooks }));
+    sandbox.unset_env("GITOPS_SETUP_OFFLINE");
+    let audit = sandbox.audit();
+    sandbox.run(&["teardown"]).exits(3).says("UNSET_HOOKS").says("cargo xtask teardown --keep-webhooks");
+    sandbox.run(&["teardown", "--plan"]).exits(0).says("a plan does not look up the");
+    audit.has_no_writes();
+    sandbox.run(&["teardown", "--keep-webhooks"]).exits(0).says("the webhooks stay at the Git host");
 }

@@ -183,6 +183,12 @@ pub(crate) struct Teardown {
     /// Leave Argo CD installed
     #[arg(long)]
     pub(crate) keep_argocd: bool,
+    /// Leave the webhooks at the Git host, which is not asked then
+    #[arg(long)]
+    pub(crate) keep_webhooks: bool,
+    /// Also take away what Argo CD has deployed for the Applications that go; by default it stays
+    #[arg(long)]
+    pub(crate) with_workloads: bool,
     /// Longest wait for one thing, such as a namespace that is being deleted: 90s, 10m
     #[arg(long, value_parser = duration, default_value = "5m", value_name = "TIME")]
     pub(crate) timeout: Duration,

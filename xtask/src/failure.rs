@@ -91,6 +91,17 @@ impl Failure {
         }
     }
 
+    /// The same failure, with another way out.
+    pub(crate) fn or(self, way_out: &str) -> Self {
+        let with = |text: String| format!("{text}\n  {way_out}");
+        match self {
+            Self::Precondition(text) => Self::Precondition(with(text)),
+            Self::Refused(text) => Self::Refused(with(text)),
+            Self::TimedOut(text) => Self::TimedOut(with(text)),
+            other => other,
+        }
+    }
+
     /// The same failure, with the stage that it happened in.
     pub(crate) fn in_stage(self, stage: &'static str) -> Self {
         Self::Stage { stage, source: Box::new(self) }

@@ -131,8 +131,8 @@ fn standing(site: &Site, hooks: &[Hook], put: &PutWebhook, secret: &Found) -> Op
     // What its secret is, the host doesn't show; whether it has one, some do.
     let secret = (put.secret.is_some() && has_secret(site.host.kind())).then(|| "".into());
     let wanted = WantedHook { secret, ..wanted(put, &former) };
-    let Standing { hook, fits, moved, left } = site.host.standing(hooks, &wanted);
-    hook.map(|hook| HookState { id: hook.id, fits, moved, left })
+    let Standing { hook, fits, moved, shared, left } = site.host.standing(hooks, &wanted);
+    hook.map(|hook| HookState { id: hook.id, fits, moved, shared, left })
 }
 
 /// The webhook without a secret.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use http::{Request, StatusCode};
-use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use manifests::{Object, ObjectRef};
 use serde_json::Value;
 
@@ -104,8 +104,17 @@ impl Client {
 
     /// Deletes an object with what belongs to it, if it is still there. Comes back before it is gone.
     pub async fn delete(&self, object: &ObjectRef) -> Result<(), ClusterError> {
+        self.delete_read(object, None).await
+    }
+
+    /// The same for an object that was read with this UID. Another one that has its name by now stays, and that is
+    /// [`ClusterError::Changed`].
+    pub async fn delete_read(&self, object: &ObjectRef, uid: Option<&str>) -> Result<(), ClusterError> {
+        let preconditions =
+            uid.map(|uid| Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+        let params = DeleteParams { preconditions, ..DeleteParams::background() };
         let request = collection(object)
-            .delete(&object.name, &DeleteParams::background())
+            .delete(&object.name, &params)
             .map_err(|source| invalid(object, &source.to_string()))?;
         let reply = self.send(|| request.clone(), |_, _| false).await?;
         match reply.status {
@@ -124,16 +133,7 @@ impl Client {
     ) -> Result<(), ClusterError> {
         let remove = serde_json::json!({ "op": "remove", "path": pointer });
         let test = expected.map(|value| serde_json::json!({ "op": "test", "path": pointer, "value": value }));
-        let operations: Value = test.into_iter().chain([remove]).collect();
-        let params = PatchParams { field_manager: Some(manifests::MANAGER.into()), ..PatchParams::default() };
-        let patch: Patch<Value> = Patch::Json(
-            serde_json::from_value(operations).map_err(|source| invalid(object, &source.to_string()))?,
-        );
-        let request = collection(object)
-            .patch(&object.name, &params, &patch)
-            .map_err(|source| invalid(object, &source.to_string()))?
-            .map(|body| as_go_writes(&body));
-        let reply = self.send(|| request.clone(), |_, _| false).await?;
+        let reply = self.patch(object, &test.into_iter().chain([remove]).collect()).await?;
         match reply.status {
             status if status.is_success() => Ok(()),
             StatusCode::UNPROCESSABLE_ENTITY => match self.read(object).await? {
@@ -149,6 +149,19 @@ impl Client {
             },
             _ => Err(self.failure("patch", object, &reply)),
         }
+    }
+
+    /// Sends a JSON patch (RFC 6902).
+    pub(crate) async fn patch(&self, object: &ObjectRef, operations: &Value) -> Result<Reply, ClusterError> {
+        let params = PatchParams { field_manager: Some(manifests::MANAGER.into()), ..PatchParams::default() };
+        let operations = serde_json::from_value(operations.clone());
+        let patch: Patch<Value> =
+            Patch::Json(operations.map_err(|source| invalid(object, &source.to_string()))?);
+        let request = collection(object)
+            .patch(&object.name, &params, &patch)
+            .map_err(|source| invalid(object, &source.to_string()))?
+            .map(|body| as_go_writes(&body));
+        self.send(|| request.clone(), |_, _| false).await
     }
 }
 

@@ -10,11 +10,11 @@ use kube::core::request::Request as Urls;
 use kube::core::{ApiResource, DynamicObject, Resource as _};
 use kube::discovery::{Discovery, Scope, verbs};
 use manifests::{Object, ObjectRef};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::client::{Client, innermost, resource};
+use crate::client::{Client, innermost};
 use crate::error::ClusterError;
-use crate::observe::Found;
+use crate::observe::{Found, typed};
 use crate::wait::{Objects, Progress};
 
 /// Requests under way at once.
@@ -23,22 +23,16 @@ const IN_FLIGHT: usize = 16;
 const ECHOES: [&str; 5] = ["Event", "Endpoints", "EndpointSlice", "Lease", "PodMetrics"];
 
 impl Client {
-    /// What is in a namespace: objects of every kind that can be listed and deleted there, without what Kubernetes
-    /// itself puts into each namespace and what belongs to another object. Names only, no contents.
-    pub async fn contents(&self, namespace: &str) -> Result<Vec<ObjectRef>, ClusterError> {
+    /// What is in a namespace: objects of every kind that can be listed and deleted there, without those that only
+    /// tell of others. With their `metadata` and nothing else.
+    pub async fn contents(&self, namespace: &str) -> Result<Vec<Object>, ClusterError> {
         let like = ObjectRef::cluster_scoped("v1", "Namespace", namespace);
         let kinds = self.deletable_kinds(&like).await?;
-        let lists = stream::iter(kinds.into_iter().map(|kind| self.names(kind, Some(namespace))));
-        let mut contents: Vec<ObjectRef> =
-            lists.buffer_unordered(IN_FLIGHT).try_collect::<Vec<_>>().await?.into_iter().flatten().collect();
-        contents.sort();
+        let lists = stream::iter(kinds.into_iter().map(|kind| self.metadata(kind, namespace)));
+        let lists: Vec<_> = lists.buffer_unordered(IN_FLIGHT).try_collect().await?;
+        let mut contents: Vec<Object> = lists.into_iter().flatten().collect();
+        contents.sort_by_key(Object::reference);
         Ok(contents)
-    }
-
-    /// All objects of a kind, in all namespaces; none where the kind is unknown.
-    pub async fn everywhere(&self, api_version: &str, kind: &str) -> Result<Vec<ObjectRef>, ClusterError> {
-        let like = ObjectRef::cluster_scoped(api_version, kind, "");
-        self.names(resource(&like), None).await
     }
 
     async fn deletable_kinds(&self, like: &ObjectRef) -> Result<Vec<ApiResource>, ClusterError> {
@@ -57,40 +51,20 @@ impl Client {
             .collect())
     }
 
-    async fn names(
-        &self,
-        kind: ApiResource,
-        namespace: Option<&str>,
-    ) -> Result<Vec<ObjectRef>, ClusterError> {
-        let like = ObjectRef {
-            api_version: kind.api_version.clone(),
-            kind: kind.kind.clone(),
-            namespace: namespace.map(str::to_owned),
-            name: String::new(),
-        };
-        let refused = |error: kube::core::request::Error| ClusterError::Refused {
-            object: like.clone(),
-            code: 400,
-            message: error.to_string(),
-        };
-        let request = Urls::new(DynamicObject::url_path(&kind, namespace))
+    async fn metadata(&self, kind: ApiResource, namespace: &str) -> Result<Vec<Object>, ClusterError> {
+        let like = ObjectRef::namespaced(&kind.api_version, &kind.kind, namespace, "");
+        let refused = |message: String| ClusterError::Refused { object: like.clone(), code: 400, message };
+        let request = Urls::new(DynamicObject::url_path(&kind, Some(namespace)))
             .list_metadata(&ListParams::default())
-            .map_err(refused)?;
-        let reply = self.send(|| request.clone(), |_, _| false).await?;
+            .map_err(|error| refused(error.to_string()))?;
+        let mut reply = self.send(|| request.clone(), |_, _| false).await?;
         match reply.status {
             status if status.is_success() => {}
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => return Ok(Vec::new()),
             _ => return Err(self.failure("list", &like, &reply)),
         }
-        let items = reply.body["items"].as_array().map_or(&[][..], Vec::as_slice);
-        let own = items.iter().map(|item| &item["metadata"]).filter(|metadata| stands_alone(&like, metadata));
-        Ok(own
-            .map(|metadata| ObjectRef {
-                namespace: metadata["namespace"].as_str().map(str::to_owned),
-                name: metadata["name"].as_str().unwrap_or_default().to_owned(),
-                ..like.clone()
-            })
-            .collect())
+        let Value::Array(items) = reply.body["items"].take() else { return Ok(Vec::new()) };
+        items.into_iter().map(|item| typed(item, &like).map_err(refused)).collect()
     }
 
     /// Waits until all of these are gone. When time is up, the error says what holds each of them.
@@ -116,23 +90,39 @@ impl Client {
         Ok(())
     }
 
-    /// Takes away what keeps a deleted object from going, for where nobody is left who would.
-    pub async fn remove_finalizers(&self, object: &ObjectRef) -> Result<(), ClusterError> {
-        match self.remove_field(object, "/metadata/finalizers", None).await {
-            // It is gone.
-            Err(ClusterError::Refused { code: 404, .. }) => Ok(()),
-            result => result,
+    /// Gives an object that was read these finalizers. Where it has others by now than when it was read, it keeps
+    /// them, and that is [`ClusterError::Changed`]; where it is gone, there is nothing to do.
+    pub async fn set_finalizers(&self, live: &Object, wanted: &[Value]) -> Result<(), ClusterError> {
+        const POINTER: &str = "/metadata/finalizers";
+        let object = live.reference();
+        let before = live.list(POINTER);
+        // What is not there can't be compared.
+        let (path, value) = match before {
+            [] => ("/metadata/resourceVersion", json!(live.text("/metadata/resourceVersion"))),
+            before => (POINTER, json!(before)),
+        };
+        let uid = json!({ "op": "test", "path": "/metadata/uid", "value": live.text("/metadata/uid") });
+        let test = json!({ "op": "test", "path": path, "value": value });
+        let change = match wanted {
+            [] => json!({ "op": "remove", "path": POINTER }),
+            wanted => json!({ "op": "add", "path": POINTER, "value": wanted }),
+        };
+        if before == wanted {
+            return Ok(());
+        }
+        let reply = self.patch(&object, &json!([uid, test, change])).await?;
+        match reply.status {
+            status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
+            StatusCode::UNPROCESSABLE_ENTITY => match self.read(&object).await? {
+                Found::Object(now) if now.text("/metadata/uid") != live.text("/metadata/uid") => Ok(()),
+                // A repeated request finds it done.
+                Found::Object(now) if now.list(POINTER) == wanted => Ok(()),
+                Found::Object(_) => Err(ClusterError::Changed { object }),
+                Found::Absent | Found::KindUnknown => Ok(()),
+            },
+            _ => Err(self.failure("patch", &object, &reply)),
         }
     }
-}
-
-/// Not made by Kubernetes for every namespace, and not part of another object.
-fn stands_alone(like: &ObjectRef, metadata: &Value) -> bool {
-    let named = |kind, name| like.kind == kind && metadata["name"] == name;
-    let owned = metadata["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
-    let token = &metadata["annotations"]["kubernetes.io/service-account.name"];
-    let default_token = like.kind == "Secret" && *token == "default";
-    !(owned || default_token || named("ServiceAccount", "default") || named("ConfigMap", "kube-root-ca.crt"))
 }
 
 fn leaving(wanted: &[ObjectRef], live: &Objects) -> Progress<()> {

@@ -208,7 +208,8 @@ async fn a_hook_without_secret_is_no_gap_where_none_is_wanted() {
 async fn hooks_are_removed_by_address() {
     for kind in ALL {
         let server = start();
-        let hooks = [hook(kind, 1, TARGET), hook(kind, 2, "https://a.b/c"), hook(kind, 3, TARGET)];
+        let others = hook(kind, 2, "https://a.b/c");
+        let hooks = [hook(kind, 1, TARGET), others, hook(kind, 3, TARGET), chatty(kind, 4, TARGET)];
         server.on(&list(kind), page(kind, &hooks, true));
         server.on(&remove(kind, 1), reply(204, ""));
         // The other one is gone in the meantime: 404, as everything that was not said.

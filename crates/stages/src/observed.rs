@@ -208,6 +208,8 @@ pub struct HookState {
     pub fits: bool,
     /// It leads to an address of before.
     pub moved: bool,
+    /// It sends something else as well.
+    pub shared: bool,
     /// Further hooks with its address that send something else as well, and are left alone.
     pub left: usize,
 }

@@ -1,30 +1,53 @@
 //! The way back: what the stages have put in place, taken away again.
 //!
 //! What this tool has made goes. What was there before keeps existing, without the fields that a stage added.
-//! Everything else stays as it is, and what one might expect to go is named.
+//! Everything else stays as it is, and what one might expect to go is named. What Argo CD has deployed stays too,
+//! unless it is asked for: it was made by Argo CD, out of what teams have in Git.
 
+mod contents;
+mod hooks;
 mod ownership;
+mod projects;
+mod release;
+mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use manifests::argocd::names::{self, ARGOPROJ};
-use manifests::{MANAGER, Object, ObjectRef};
+use manifests::clusters::Stored;
+use manifests::config::ManifestSource;
+use manifests::{Object, ObjectRef};
 use serde::Serialize;
 
 use crate::inputs::Inputs;
-use crate::observed::{Endpoint, Observed, WebhooksState};
+use crate::observed::Observed;
 use crate::plan::{Apply, PlanError, PutWebhook};
 use crate::stage::{ALL, Stage};
-use ownership::{is_made_by_us, our_managers};
+use ownership::is_made_by_us;
+
+pub use contents::{foreign, left_in, stays_note};
+pub use workloads::{controller_runs, is_argocds_finalizer, is_made_by_set};
 
 /// What is looked at for the way back, besides what the stages read.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
-    /// What is in each namespace that may go, without what Kubernetes itself puts there and what belongs to
-    /// another object.
-    pub contents: BTreeMap<String, Vec<ObjectRef>>,
+    /// What is in each namespace that may go; `metadata` is enough.
+    pub contents: BTreeMap<String, Vec<Object>>,
     /// Applications, ApplicationSets and AppProjects of the whole cluster: they go with their definitions.
-    pub argocd: Vec<ObjectRef>,
+    pub argocd: Vec<Object>,
+    /// Clusters that Argo CD knows.
+    pub clusters: Vec<Stored>,
+}
+
+/// What the user wants of the way back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Argo CD stays installed.
+    pub keep_argocd: bool,
+    /// The webhooks stay at the Git host.
+    pub keep_webhooks: bool,
+    /// What Argo CD has deployed for Applications of ours goes too.
+    pub with_workloads: bool,
 }
 
 /// The way back of one stage.
@@ -38,10 +61,13 @@ pub struct Undoing {
 }
 
 impl Undoing {
-    /// How many objects are deleted, and how many changed.
+    /// How many objects are deleted, and how many changed of those that stay.
     pub fn counts(&self) -> (usize, usize) {
-        let changed = self.steps.iter().filter(|step| matches!(step, Undo::Release(_))).count();
-        (self.steps.len() - changed, changed)
+        let count = |wanted: fn(&Undo) -> bool| self.steps.iter().filter(|step| wanted(step)).count();
+        (
+            count(|step| matches!(step, Undo::Delete(_) | Undo::RemoveWebhook(_))),
+            count(|step| matches!(step, Undo::Release(_))),
+        )
     }
 }
 
@@ -53,7 +79,13 @@ pub enum Undo {
     RemoveWebhook(Box<PutWebhook>),
     /// Takes our fields out of an object that stays.
     Release(Box<Apply>),
-    /// Deletes an object that this tool has made.
+    /// Tells an ApplicationSet that will be deleted whether what its Applications have deployed goes along.
+    Prepare(Box<Apply>),
+    /// Takes Argo CD's own finalizers off an Application that will be deleted: what it has deployed stays.
+    Spare(ObjectRef),
+    /// Gives an Application that will be deleted Argo CD's finalizer: what it has deployed goes.
+    Cascade(ObjectRef),
+    /// Deletes an object that this tool has made, or that one of these has made.
     Delete(ObjectRef),
 }
 
@@ -63,33 +95,33 @@ pub fn plan(
     inputs: &Inputs,
     observed: &Observed,
     around: &Surroundings,
-    keep_argocd: bool,
+    wishes: Wishes,
 ) -> Result<Vec<(&'static Stage, Undoing)>, PlanError> {
-    let mut way = Way { inputs, observed, keep_argocd, doomed: BTreeSet::new() };
+    let mut way = Way { inputs, observed, around, wishes, kept: None, doomed: BTreeSet::new() };
+    way.kept = way.why_argocd_stays();
     let stages = way.by_stage();
-    for object in stages.iter().flat_map(|(_, objects)| objects) {
-        if way.goes(object) {
-            way.doomed.insert(object.reference());
-        }
-    }
-    way.refuse_to_orphan(around)?;
-    let kept = way.spare_namespaces(around);
+    way.doom(&stages);
+    way.refuse_to_orphan()?;
+    way.refuse_to_lose_clusters()?;
+    way.refuse_to_wait_for_nobody()?;
+    let kept = way.spare_namespaces();
     let mut undoings = Vec::new();
     for (stage, objects) in stages.into_iter().rev() {
         let mut undoing = way.undo(stage, &objects);
         for object in &objects {
             undoing.notes.extend(kept.get(&object.reference()).cloned());
         }
-        if undoing != Undoing::default() {
-            undoings.push((stage, undoing));
-        }
+        undoings.push((stage, undoing));
     }
+    after_applications(&mut undoings);
+    undoings.retain(|(_, undoing)| *undoing != Undoing::default());
     Ok(undoings)
 }
 
-/// All objects that the stages look at: what the way back has to know.
+/// All objects that the way back has to know: those that the stages look at, and who would do work for it.
 pub fn reads(inputs: &Inputs) -> Vec<ObjectRef> {
-    let all: BTreeSet<ObjectRef> = ALL.iter().flat_map(|stage| (stage.reads)(inputs)).collect();
+    let stages = ALL.iter().flat_map(|stage| (stage.reads)(inputs));
+    let all: BTreeSet<ObjectRef> = stages.chain(workloads::controllers(inputs)).collect();
     all.into_iter().collect()
 }
 
@@ -101,16 +133,32 @@ pub fn namespaces(observed: &Observed) -> Vec<String> {
         .collect()
 }
 
+/// The objects that are deleted.
+pub fn doomed(undoings: &[(&'static Stage, Undoing)]) -> BTreeSet<ObjectRef> {
+    let steps = undoings.iter().flat_map(|(_, undoing)| &undoing.steps);
+    steps
+        .filter_map(|step| match step {
+            Undo::Delete(object) => Some(object.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
 struct Way<'a> {
     inputs: &'a Inputs,
     observed: &'a Observed,
-    keep_argocd: bool,
+    around: &'a Surroundings,
+    wishes: Wishes,
+    /// Why Argo CD stays, where it does.
+    kept: Option<&'static str>,
     doomed: BTreeSet<ObjectRef>,
 }
 
+type ByStage<'a> = Vec<(&'static Stage, Vec<&'a Object>)>;
+
 impl<'a> Way<'a> {
     /// The live objects, each with the first stage that looks at it: that is the one that makes it.
-    fn by_stage(&self) -> Vec<(&'static Stage, Vec<&'a Object>)> {
+    fn by_stage(&self) -> ByStage<'a> {
         let mut seen = BTreeSet::new();
         let mut stages = Vec::new();
         for stage in ALL {
@@ -128,50 +176,57 @@ impl<'a> Way<'a> {
         stages
     }
 
+    fn why_argocd_stays(&self) -> Option<&'static str> {
+        let install = self.inputs.install.as_ref();
+        let mut parts = install.iter().flat_map(|install| &install.objects);
+        let was_there = parts.any(|part| {
+            let live = self.observed.object(&part.reference());
+            matches!(part.kind(), "Deployment" | "StatefulSet")
+                && live.is_some_and(|live| !is_made_by_us(live))
+        });
+        match self.inputs.config.argocd.manifest {
+            _ if self.wishes.keep_argocd => Some("--keep-argocd"),
+            ManifestSource::Existing => Some("`argocd.manifest: existing` says that it was there before"),
+            _ if was_there => Some("it was there before"),
+            _ => None,
+        }
+    }
+
     fn is_argocd(&self, object: &ObjectRef) -> bool {
         let namespace = self.inputs.argocd_namespace();
         let install = self.inputs.install.as_ref();
         install.is_some_and(|install| install.objects.iter().any(|part| part.reference() == *object))
             || *object == ObjectRef::cluster_scoped("v1", "Namespace", namespace)
+            || names::fixed(namespace).contains(object)
     }
 
-    fn goes(&self, live: &Object) -> bool {
-        let kept = self.keep_argocd && self.is_argocd(&live.reference());
-        !kept && is_made_by_us(live) && self.others_in(live).is_empty()
-    }
-
-    /// Destinations that others have put into a project.
-    fn others_in(&self, live: &Object) -> Vec<serde_json::Value> {
-        if live.kind() != "AppProject" {
-            return Vec::new();
-        }
-        let ours: Vec<Object> = ALL
-            .iter()
-            .flat_map(|stage| (stage.objects)(self.inputs))
-            .filter(|object| object.reference() == live.reference())
-            .collect();
-        let is_ours = |entry: &serde_json::Value| {
-            ours.iter().any(|project| project.list("/spec/destinations").contains(entry))
+    /// Projects last: whether one goes depends on who else deploys by it.
+    fn doom(&mut self, stages: &ByStage<'a>) {
+        let (projects, others): (Vec<&Object>, Vec<&Object>) =
+            stages.iter().flat_map(|(_, objects)| objects).partition(|live| live.kind() == "AppProject");
+        let going = |way: &Self, live: &&&Object| {
+            let kept = way.kept.is_some() && way.is_argocd(&live.reference());
+            !kept && is_made_by_us(live)
         };
-        live.list("/spec/destinations").iter().filter(|entry| !is_ours(entry)).cloned().collect()
+        let others: Vec<ObjectRef> =
+            others.iter().filter(|live| going(self, live)).map(|live| live.reference()).collect();
+        self.doomed.extend(others);
+        let generated: Vec<ObjectRef> = self.generated().map(Object::reference).collect();
+        self.doomed.extend(generated);
+        let projects: Vec<ObjectRef> = projects
+            .iter()
+            .filter(|live| going(self, live) && self.others_in(live).is_empty())
+            .map(|live| live.reference())
+            .collect();
+        self.doomed.extend(projects);
     }
 
     /// With their definitions go all objects of a kind, whoever made them.
-    fn refuse_to_orphan(&self, around: &Surroundings) -> Result<(), PlanError> {
-        let definitions_go = self.doomed.iter().any(|object| {
-            object.kind == "CustomResourceDefinition"
-                && object.name.ends_with(ARGOPROJ.split('/').next().unwrap_or_default())
-        });
-        if !definitions_go {
+    fn refuse_to_orphan(&self) -> Result<(), PlanError> {
+        if !self.doomed.iter().any(is_argocds_definition) {
             return Ok(());
         }
-        let foreign: Vec<String> = around
-            .argocd
-            .iter()
-            .filter(|object| !self.doomed.contains(object) && !is_argocds_own(object, self.inputs))
-            .map(ToString::to_string)
-            .collect();
-        match foreign.as_slice() {
+        match foreign(self.inputs, &self.going(), &self.around.argocd).as_slice() {
             [] => Ok(()),
             some => Err(PlanError::precondition(
                 format!(
@@ -184,31 +239,28 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// A namespace goes only with nothing left in it. Gives the notes of those that stay.
-    fn spare_namespaces(&mut self, around: &Surroundings) -> BTreeMap<ObjectRef, String> {
-        let mut notes = BTreeMap::new();
-        let namespaces: Vec<ObjectRef> =
-            self.doomed.iter().filter(|object| object.kind == "Namespace").cloned().collect();
-        for namespace in namespaces {
-            let contents = around.contents.get(&namespace.name).map_or(&[][..], Vec::as_slice);
-            let left: Vec<String> = contents
-                .iter()
-                .filter(|object| !self.doomed.contains(object) && !is_argocds_own(object, self.inputs))
-                .map(|object| format!("{}/{}", object.kind, object.name))
-                .collect();
-            if left.is_empty() {
-                continue;
-            }
-            self.doomed.remove(&namespace);
-            let note = format!(
-                "{namespace} stays, with what others put there: {}; take it away with all of it: kubectl delete \
-                 namespace {}",
-                few(&left),
-                namespace.name
-            );
-            notes.insert(namespace, note);
+    /// A cluster that was added has an account there, which nobody would know of any more.
+    fn refuse_to_lose_clusters(&self) -> Result<(), PlanError> {
+        let ours = self.added_clusters();
+        match (ours.first(), self.doomed.iter().any(|object| self.is_argocd(object))) {
+            (Some(first), true) => Err(PlanError::precondition(
+                format!(
+                    "Argo CD can't go: it deploys to clusters that `clusters add` told it of, where it has \
+                     accounts: {}",
+                    few(&ours)
+                ),
+                format!(
+                    "take them out first: cargo xtask clusters remove {first}; or keep Argo CD: cargo xtask \
+                     teardown --keep-argocd"
+                ),
+            )),
+            _ => Ok(()),
         }
-        notes
+    }
+
+    fn added_clusters(&self) -> Vec<String> {
+        let ours = self.around.clusters.iter().filter(|stored| stored.ours);
+        ours.map(|stored| stored.name.clone()).collect()
     }
 
     fn undo(&self, stage: &Stage, objects: &[&Object]) -> Undoing {
@@ -225,115 +277,70 @@ impl<'a> Way<'a> {
                 self.release(live, &mut undoing);
             }
         }
+        self.applications(&mut deletes, &mut undoing);
         deletes.sort_by_key(|object| order(&object.kind));
         undoing.steps.extend(deletes.into_iter().map(Undo::Delete));
-        undoing.notes.extend(stays(stage, self.inputs));
+        undoing.notes.extend(self.stays(stage, objects));
         undoing
     }
 
-    fn webhooks(&self, undoing: &mut Undoing) {
+    /// What a stage did that stays, by design.
+    fn stays(&self, stage: &Stage, objects: &[&Object]) -> Vec<String> {
         let config = &self.inputs.config;
-        match &self.observed.webhooks {
-            WebhooksState::Unknown => {}
-            WebhooksState::NotVerified(why) => {
-                undoing.notes.push(format!("webhooks are not looked at: {why}"))
+        match stage.name {
+            "git-repository" if !config.git.url.is_empty() => {
+                vec!["the Git repository stays as it is".into()]
             }
-            WebhooksState::Seen { webhooks, .. } => {
-                for webhook in webhooks {
-                    if let (Endpoint::Url(url), Some(_), Some(provider)) =
-                        (&webhook.address, &webhook.hook, config.git_provider())
-                    {
-                        let hook = PutWebhook::new(config, webhook.receiver, provider, url);
-                        undoing.steps.push(Undo::RemoveWebhook(Box::new(hook)));
-                    }
-                }
+            "seldon-values" if config.seldon.is_some() => {
+                vec!["the Helm values of Seldon Enterprise Platform stay as they are".into()]
             }
-        }
-    }
-
-    /// Takes our fields out of an object that stays.
-    fn release(&self, live: &Object, undoing: &mut Undoing) {
-        let reference = live.reference();
-        for manager in our_managers(live) {
-            match manager.strip_prefix(MANAGER) {
-                Some("") if live.kind() == "AppProject" => self.shrink(live, undoing),
-                Some("") if live.kind() == "Namespace" && !is_made_by_us(live) => {
-                    undoing.steps.push(release(&reference, manager, live));
-                }
-                Some("") if !self.is_argocd(&reference) && !is_made_by_us(live) => {
-                    undoing.notes.push(format!("{reference} was there before: it stays"));
-                }
-                // What is merged with what others wrote can't be told from it any more.
-                Some("-git-credentials") => undoing.notes.push(format!(
-                    "what was added to {reference} stays: host keys, certificates and entries of repositories"
-                )),
-                Some("-admin-password") => {
-                    undoing.notes.push(format!("the admin password stays in {reference}"));
-                }
-                // They go with the webhook at the Git host, which would be left with a secret that nobody knows.
-                Some(stage) if stage.starts_with("-webhook") => {}
-                Some(stage) if !stage.is_empty() => undoing.steps.push(release(&reference, manager, live)),
-                _ => {}
+            "install-argocd" if !objects.is_empty() => {
+                let kept = self.kept.map(|why| format!("Argo CD stays: {why}"));
+                let clusters = self.added_clusters();
+                let clusters = (!clusters.is_empty()).then(|| {
+                    format!("clusters that `clusters add` told Argo CD of stay known: {}", few(&clusters))
+                });
+                kept.into_iter().chain(clusters).collect()
             }
+            _ => Vec::new(),
         }
-    }
-
-    /// Takes our destinations out of a project that others use as well.
-    fn shrink(&self, live: &Object, undoing: &mut Undoing) {
-        let others = self.others_in(live);
-        if others.is_empty() || others.len() == live.list("/spec/destinations").len() {
-            return;
-        }
-        // All else stays as it is: a whitelist that is left out would allow every kind.
-        let mut spec = live.get("/spec").cloned().unwrap_or_default();
-        spec["destinations"] = others.into();
-        let project = Object::new(&live.reference()).with("spec", spec);
-        let mut apply = Apply::new(project).forced().if_unchanged(Some(live));
-        apply.changes = crate::diff::changes(&apply.object, live, MANAGER);
-        undoing.notes.push(format!("{} stays for the destinations of others", live.reference()));
-        undoing.steps.push(Undo::Release(Box::new(apply)));
     }
 }
 
-/// An apply with nothing in it takes away what its manager owns alone.
-fn release(reference: &ObjectRef, manager: &str, live: &Object) -> Undo {
-    let mut apply = Apply::new(Object::new(reference)).forced();
-    manager.clone_into(&mut apply.manager);
-    apply.changes = crate::diff::changes(&apply.object, live, manager);
-    Undo::Release(Box::new(apply))
-}
-
-/// What Argo CD makes for itself in its namespace, and what goes with it.
-fn is_argocds_own(object: &ObjectRef, inputs: &Inputs) -> bool {
-    let namespace = inputs.argocd_namespace();
-    object.namespace.as_deref() == Some(namespace)
-        && (*object == ObjectRef::namespaced(ARGOPROJ, "AppProject", namespace, "default")
-            || *object == names::initial_admin_secret(namespace)
-            || *object == ObjectRef::namespaced("v1", "Secret", namespace, "argocd-redis"))
-}
-
-/// What a stage did that stays, by design.
-fn stays(stage: &Stage, inputs: &Inputs) -> Option<String> {
-    match stage.name {
-        "git-repository" if !inputs.config.git.url.is_empty() => {
-            Some("the Git repository stays as it is".into())
-        }
-        "seldon-values" if inputs.config.seldon.is_some() => {
-            Some("the Helm values of Seldon Enterprise Platform stay as they are".into())
-        }
+/// Argo CD looks into a project as long as it takes away what an Application has deployed, and that may be in any of
+/// the namespaces: both go after the Applications of all stages.
+fn after_applications(undoings: &mut [(&'static Stage, Undoing)]) {
+    let is_deletion = |step: &Undo, kinds: &[&str]| matches!(step, Undo::Delete(object) if kinds.contains(&object.kind.as_str()));
+    let deletes = |undoing: &Undoing| undoing.steps.iter().any(|step| is_deletion(step, &["Application"]));
+    let Some(last) = undoings.iter().rposition(|(_, undoing)| deletes(undoing)) else { return };
+    let mut moved = Vec::new();
+    for (_, undoing) in &mut undoings[..last] {
+        let waits = |step: &mut Undo| is_deletion(step, &["AppProject", "Namespace"]);
+        moved.extend(undoing.steps.extract_if(.., waits));
+    }
+    let steps = &mut undoings[last].1.steps;
+    steps.extend(moved);
+    steps.sort_by_key(|step| match step {
+        Undo::Delete(object) => Some(order(&object.kind)),
         _ => None,
-    }
+    });
+}
+
+fn is_argocds_definition(object: &ObjectRef) -> bool {
+    let group = ARGOPROJ.split('/').next().unwrap_or_default();
+    object.kind == "CustomResourceDefinition" && object.name.ends_with(group)
 }
 
 /// The order in which kinds go: whoever acts on others goes after them.
 pub fn order(kind: &str) -> u8 {
     match kind {
-        "Application" | "ApplicationSet" => 0,
-        "AppProject" => 1,
-        "Namespace" => 5,
-        "CustomResourceDefinition" => 4,
-        "Deployment" | "StatefulSet" => 2,
-        _ => 3,
+        "ApplicationSet" => 0,
+        "Application" => 1,
+        "AppProject" => 2,
+        "Deployment" | "StatefulSet" => 3,
+        "CustomResourceDefinition" => 5,
+        "Namespace" => 6,
+        _ => 4,
     }
 }
 

@@ -103,8 +103,10 @@ pub(super) fn plan(plan: &Plan) -> Vec<String> {
 pub(super) fn undoing(undoing: &Undoing) -> Vec<String> {
     let step = |step: &Undo| match step {
         Undo::Delete(object) => vec![format!("  - {object}")],
+        Undo::Spare(object) => vec![format!("  ~ {object}: loses Argo CD's finalizers")],
+        Undo::Cascade(object) => vec![format!("  ~ {object}: takes along what it deployed")],
         Undo::RemoveWebhook(hook) => vec![format!("  - webhook for {}: {}", hook.receiver.name(), hook.url)],
-        Undo::Release(apply) => {
+        Undo::Release(apply) | Undo::Prepare(apply) => {
             let mut lines = vec![format!("  ~ {}", apply.object.reference())];
             lines.extend(apply.changes.iter().map(|change| format!("      {change}")));
             lines

@@ -221,7 +221,7 @@ impl<'a> Work<'a> {
             let name = webhook.receiver.name();
             let removed = webhooks::remove(self.session, &self.client, &action).await?;
             self.say(&match removed.hooks {
-                0 => format!("{name}: there was no webhook with the address {}", action.url),
+                0 => format!("{name}: there was no webhook for pushes alone with the address {}", action.url),
                 hooks => format!("{name}: {} removed", count(hooks, "webhook")),
             });
             if let (Some(why), Some(secret)) = (removed.kept, &action.secret) {

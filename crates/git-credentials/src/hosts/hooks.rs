@@ -125,6 +125,8 @@ pub struct Standing {
     pub fits: bool,
     /// It leads to an address of before.
     pub moved: bool,
+    /// It sends something else as well: [`Host::remove_hook`] leaves it alone.
+    pub shared: bool,
     /// Further hooks with the address that send something else as well, and are left alone.
     pub left: usize,
 }

@@ -73,3 +73,21 @@ pub fn notifications_secret(namespace: &str) -> ObjectRef {
 pub fn notifications_controller(namespace: &str) -> ObjectRef {
     ObjectRef::namespaced("apps/v1", "Deployment", namespace, "argocd-notifications-controller")
 }
+
+/// Every object above: those of Argo CD that have the same name in each release and variant.
+pub fn fixed(namespace: &str) -> [ObjectRef; 11] {
+    [
+        server_deployment,
+        server_service,
+        secret,
+        cmd_params,
+        config,
+        known_hosts,
+        tls_certificates,
+        initial_admin_secret,
+        notifications,
+        notifications_secret,
+        notifications_controller,
+    ]
+    .map(|name| name(namespace))
+}

@@ -12,6 +12,7 @@ mod projects;
 mod published;
 mod repositories;
 mod support;
+mod teardown;
 mod token;
 mod trust;
 mod webhooks;

@@ -37,7 +37,7 @@ fn at(url: &str, hook: Option<HookState>) -> Vec<Webhook> {
 }
 
 fn there() -> Option<HookState> {
-    Some(HookState { id: "41".into(), fits: true, moved: false, left: 0 })
+    Some(HookState { id: "41".into(), fits: true, moved: false, shared: false, left: 0 })
 }
 
 /// A cluster with Argo CD, and these webhooks at the Git host.

@@ -47,7 +47,8 @@ pub(super) fn remove(call: &Call, wanted: &WantedHook) -> Result<Vec<Hook>, Host
     call.patiently(|| {
         let hooks = Hooks::of(call)?;
         let push = hooks.dialect.push();
-        let ours = |hook: &Hook| hook.is_of(wanted) && hook.sends(push);
+        // One that sends something else as well is somebody else's by now.
+        let ours = |hook: &Hook| hook.is_of(wanted) && hook.is_alone(push);
         for hook in hooks.list()?.into_iter().filter(ours) {
             hooks.remove(&hook)?;
             gone.borrow_mut().push(hook);
@@ -63,7 +64,8 @@ pub(super) fn standing(kind: GitProvider, hooks: &[Hook], wanted: &WantedHook) -
     let Chosen { kept, removed, left } = Chosen::of(hooks.to_vec(), wanted, push);
     let fits = removed.is_empty() && kept.as_ref().is_some_and(|kept| kept.fits(wanted, push));
     let moved = kept.as_ref().is_some_and(|kept| !same(&kept.url, &wanted.url));
-    Standing { hook: kept, fits, moved, left: left.len() }
+    let shared = kept.as_ref().is_some_and(|kept| !kept.is_alone(push));
+    Standing { hook: kept, fits, moved, shared, left: left.len() }
 }
 
 /// Hooks with the wanted address, or one of before.
@@ -267,6 +269,11 @@ impl Hook {
     /// Whether it sends pushes, maybe among other events; one for no event at all was meant for some.
     fn sends(&self, push: &str) -> bool {
         self.events.is_empty() || self.events.iter().any(|event| event == push || event == "*")
+    }
+
+    /// Whether nobody would miss anything but pushes.
+    fn is_alone(&self, push: &str) -> bool {
+        self.events.is_empty() || self.only(push)
     }
 
     /// Whether it sends pushes, and nothing else.
