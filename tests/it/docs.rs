@@ -188,7 +188,8 @@ fn the_picture_has_every_stage() {
 #[test]
 fn every_event_is_documented() {
     let documented = read("docs/output.md");
-    let code = read("xtask/src/report/json.rs") + &read("xtask/src/tasks/applications.rs");
+    let code = read("crates/gitops-setup/src/report/json.rs")
+        + &read("crates/gitops-setup/src/tasks/applications.rs");
     let events: Vec<&str> =
         code.split("\"event\": \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert!(events.len() > 5, "{events:?}");

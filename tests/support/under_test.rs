@@ -1,5 +1,5 @@
 //! The command line under test: what `cargo xtask` runs.
 
 fn main() -> std::process::ExitCode {
-    xtask::main()
+    gitops_setup::main()
 }

@@ -1,10 +1,10 @@
-//! The `xtask` binary as a library.
+//! The command line as a library.
 //!
 //! Another repository's own xtask embeds it whole:
 //!
 //! ```no_run
 //! fn main() -> std::process::ExitCode {
-//!     xtask::main()
+//!     gitops_setup::main()
 //! }
 //! ```
 
