@@ -93,7 +93,7 @@ fn code_hosts_are_told_in_sarif() {
 #[test]
 fn warnings_count_only_when_asked() {
     let sandbox = Sandbox::new(PROGRAM);
-    put(&sandbox, "app/kustomization.yaml", "commonLabels: {version: v1}\n");
+    put(&sandbox, "app/kustomization.yaml", "commonLabels: {version: v1}\nresources: []\n");
     sandbox.run(&["lint"]).exits(0).says("warning[version-in-selector]").says("0 errors, 1 warning");
     sandbox.run(&["lint", "--strict"]).exits(10);
 }

@@ -61,6 +61,8 @@ pub struct Rendered {
 pub struct Input {
     /// The files of the repository.
     pub files: Vec<File>,
+    /// Paths of the files that are no text, or too large: that they are there is all that is known.
+    pub others: Vec<String>,
     /// The repository's address, where it is known: Applications with another one take nothing from these files.
     pub repository: Option<String>,
     /// What our own configuration renders.

@@ -94,8 +94,11 @@ fn read(path: &Path, input: &mut Input) -> Result<Vec<Unchecked>, Failure> {
         let name = name(entry.path(), &root);
         match text(&entry) {
             Ok(Some(text)) => input.files.push(File { path: name, text }),
-            Ok(None) => {}
-            Err(why) => unread.push(Unchecked { file: name, why }),
+            Ok(None) => input.others.push(name),
+            Err(why) => {
+                input.others.push(name.clone());
+                unread.push(Unchecked { file: name, why });
+            }
         }
     }
     Ok(unread)

@@ -3,6 +3,7 @@
 mod duplicate_object;
 mod gpu_without_limit;
 mod image_without_tag;
+mod invalid_kustomization;
 mod missing_destination;
 mod missing_file;
 mod missing_project;
@@ -38,6 +39,7 @@ pub const RULES: &[Rule] = &[
     duplicate_object::RULE,
     gpu_without_limit::RULE,
     image_without_tag::RULE,
+    invalid_kustomization::RULE,
     missing_destination::RULE,
     missing_file::RULE,
     missing_project::RULE,

@@ -2,6 +2,7 @@
 
 mod documents;
 mod garbage;
+mod kustomizations;
 mod layout;
 mod notifications;
 mod placeholders;

@@ -48,7 +48,7 @@ pub(super) fn pattern(pattern: &str) -> String {
 }
 
 /// ``; did you mean `x`?`` where one of the names is near; otherwise nothing.
-pub(super) fn did_you_mean<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let nearest = names.into_iter().filter_map(|name| nearness(given, name).map(|distance| (distance, name)));
     let nearest = nearest.min_by_key(|(distance, _)| *distance);
     nearest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
