@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::{Planted, Sandbox};
+use support::{Checkout, Planted, Sandbox};
 
 use crate::PROGRAM;
 
@@ -206,6 +206,27 @@ fn what_the_configuration_renders_is_part_of_it() {
     sandbox.run(&["render", "-o", "out"]).exits(0);
     let rendered = sandbox.run(&["lint", "out", "--strict"]);
     rendered.exits(10).says("out/environments/appproject-seldon.yaml").says("0 errors, 1 warning");
+}
+
+#[test]
+fn a_checkout_knows_whose_folders_it_has() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let checkout = Checkout::new(&sandbox, "gitops");
+    let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: x}\nspec: {project: p, \
+                       destination: {name: x, namespace: ml}, source: {repoURL: https://git.example/a/b, path: gone}}\n";
+    checkout.write("argocd/app.yaml", application);
+    let lint = |path: &str| sandbox.run(&["lint", path]);
+    lint("gitops").exits(0).says("Nothing found");
+    checkout.git(&["remote", "add", "origin", "git@git.example:a/b.git"]);
+    lint("gitops")
+        .exits(10)
+        .says("gitops/argocd/app.yaml:4:")
+        .says("error[missing-source]")
+        .says("takes `gone`");
+    // A part of it says nothing about the whole.
+    lint("gitops/argocd").exits(0).says("Nothing found");
+    checkout.git(&["config", "core.sparseCheckout", "true"]);
+    lint("gitops").exits(0).says("Nothing found");
 }
 
 #[test]

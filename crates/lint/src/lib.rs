@@ -65,8 +65,19 @@ pub struct Input {
     pub others: Vec<String>,
     /// The repository's address, where it is known: Applications with another one take nothing from these files.
     pub repository: Option<String>,
+    /// Of what the files are a checkout; `None` where that is not known, or they are not all of it.
+    pub checkout: Option<Checkout>,
     /// What our own configuration renders.
     pub rendered: Vec<Rendered>,
+}
+
+/// A checkout of a Git repository.
+#[derive(Clone, Debug, Default)]
+pub struct Checkout {
+    /// Addresses of its remotes, in any form.
+    pub remotes: Vec<String>,
+    /// The branch that is checked out.
+    pub branch: Option<String>,
 }
 
 /// What was found.

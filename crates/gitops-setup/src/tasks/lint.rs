@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
+use git_credentials::checkout::Checkout;
 use ignore::{DirEntry, WalkBuilder};
 use lint::{File, Input, RULES, Rendered, Unchecked};
 use manifests::{files, yaml};
@@ -25,6 +26,7 @@ pub(crate) fn run(global: &Global, args: &Lint) -> Result<ExitCode, Failure> {
     }
     let mut input = Input::default();
     let unread = read(&args.path, &mut input)?;
+    input.checkout = checkout(&args.path);
     render(global, args, &mut input)?;
     let mut report = lint::lint(&input);
     report.unchecked.extend(unread);
@@ -102,6 +104,12 @@ fn read(path: &Path, input: &mut Input) -> Result<Vec<Unchecked>, Failure> {
         }
     }
     Ok(unread)
+}
+
+/// Of which repository a folder is a checkout; `None` also where git can't say, and then nothing follows from it.
+fn checkout(path: &Path) -> Option<lint::Checkout> {
+    let checkout = Checkout::of(path).ok().filter(|checkout| checkout.is_whole(path))?;
+    Some(lint::Checkout { remotes: checkout.remotes().ok()?, branch: checkout.branch().ok()? })
 }
 
 /// A link may lead anywhere; what is not below the root is in no repository.

@@ -140,9 +140,9 @@ impl Work<'_> {
             match checkout.commit(&paths, message, self.session.config.git.author.as_ref())? {
                 Some(commit) => {
                     report.paragraph(&format!("Committed {commit}: {message}"));
-                    report.line(match checkout.is_on_branch()? {
-                        true => "Push it: git push",
-                        false => {
+                    report.line(match checkout.branch()? {
+                        Some(_) => "Push it: git push",
+                        None => {
                             "It is on no branch (detached HEAD). Make one, and push that: git switch -c NAME"
                         }
                     });

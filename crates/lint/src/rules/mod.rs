@@ -8,6 +8,8 @@ mod missing_destination;
 mod missing_file;
 mod missing_project;
 mod missing_repo;
+mod missing_source;
+mod namespace_differs;
 mod not_yaml;
 mod plain_secret;
 mod project_allows_everything;
@@ -44,6 +46,8 @@ pub const RULES: &[Rule] = &[
     missing_file::RULE,
     missing_project::RULE,
     missing_repo::RULE,
+    missing_source::RULE,
+    namespace_differs::RULE,
     not_yaml::RULE,
     plain_secret::RULE,
     project_allows_everything::RULE,

@@ -156,6 +156,19 @@ fn application_sets_take_what_their_applications_take() {
             "models/a/overlays/{{ .path.basenameNormalized }}",
             true,
         ),
+        // A folder whose name Argo CD has to change for the name of an Application is still found by its path.
+        (
+            true,
+            "{git: {repoURL: https://a.b/c, directories: [{path: 'config/*'}]}}",
+            "models/a/overlays/{{ .path.basename | normalize }}",
+            true,
+        ),
+        (
+            true,
+            "{git: {repoURL: https://a.b/c, directories: [{path: 'config/*'}]}}",
+            "models/a/overlays/{{ .path.basename | lower }}",
+            false,
+        ),
         (false, "{list: {elements: [{m: a, e: dev}]}}", "models/{{m}}/overlays/{{e}}", true),
         (
             true,

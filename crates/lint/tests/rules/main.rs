@@ -8,6 +8,7 @@ mod notifications;
 mod placeholders;
 mod projects;
 mod secrets;
+mod sources;
 mod support;
 mod table;
 mod waves;
