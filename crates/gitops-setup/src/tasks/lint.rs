@@ -33,6 +33,9 @@ pub(crate) fn run(global: &Global, args: &Lint) -> Result<ExitCode, Failure> {
     // A file is named below its folder.
     let root = if args.path.is_file() { args.path.parent().unwrap_or(Path::new("")) } else { &args.path };
     let root = root.to_str().filter(|root| *root != ".").unwrap_or_default();
+    if report.in_files == 0 && report.findings.is_empty() && report.unchecked.is_empty() {
+        nothing(args, &input)?;
+    }
     let seen = Seen { root, files: input.files.len(), report: &report };
     match (args.format, global.output) {
         (Some(LintFormat::Sarif), _) => {
@@ -44,6 +47,24 @@ pub(crate) fn run(global: &Global, args: &Lint) -> Result<ExitCode, Failure> {
     }
     let fails = seen.errors() > 0 || (args.strict && seen.warnings() > 0);
     Ok(if fails { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
+}
+
+/// Refuses a folder without anything to look at: a wrong path would pass for ever. The folder of the configuration may
+/// hold nothing else, as what that renders to was looked at.
+fn nothing(args: &Lint, input: &Input) -> Result<(), Failure> {
+    let root = args.path.canonicalize().ok();
+    let is_inside = |rendered: &Rendered| {
+        let config = Path::new(&rendered.file).canonicalize();
+        config.is_ok_and(|config| root.as_ref().is_some_and(|root| config.starts_with(root)))
+    };
+    if input.rendered.iter().any(is_inside) {
+        return Ok(());
+    }
+    let files = crate::report::count(input.files.len(), "file");
+    Err(Failure::Precondition(format!(
+        "{}: nothing to look at: no Kubernetes object in {files}\n  is this the root of the repository? cargo xtask lint PATH",
+        args.path.display()
+    )))
 }
 
 /// A folder as code hosts know it: below the current one. Of others, files are named without it.
