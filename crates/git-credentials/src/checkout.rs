@@ -94,6 +94,11 @@ impl Checkout {
         }
     }
 
+    /// Where it is.
+    pub fn top(&self) -> &Path {
+        &self.0
+    }
+
     /// Every file below a folder, which need not be there. Links are not followed, and large files passed over.
     pub fn read(&self, folder: &str) -> Result<Files, CheckoutError> {
         let mut files = Files::new();
