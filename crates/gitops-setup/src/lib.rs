@@ -23,6 +23,7 @@ mod quickstart;
 mod random;
 mod report;
 mod runner;
+mod secrets;
 mod session;
 mod tasks;
 mod values;
@@ -36,7 +37,10 @@ pub use failure::Failure;
 
 /// Runs the command line of this process, and gives its exit code.
 pub fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return report::usage(&error),
+    };
     let output = args.global.output;
     match args.run() {
         Ok(code) => code,
