@@ -80,7 +80,7 @@ impl Package {
 pub(super) fn sbom(sh: &Shell) -> Done {
     title("sbom");
     needs(sh, "cargo cyclonedx", "cargo install --locked cargo-cyclonedx")?;
-    let (name, dist) = (format!("{PROGRAM}-v{VERSION}.cdx"), results().join("dist"));
+    let (name, dist) = (format!("{PROGRAM}.cdx"), results().join("dist"));
     let options = ["--format=json", "--spec-version=1.5", "--target=all", "--no-build-deps", "--quiet"];
     cmd!(sh, "cargo cyclonedx --override-filename {name} {options...}").run()?;
     let file = format!("{name}.json");
