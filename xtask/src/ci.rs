@@ -142,4 +142,32 @@ mod tests {
     fn the_command_line_is_sound() {
         Ci::command().debug_assert();
     }
+
+    #[test]
+    fn what_documents_and_workflows_call_exists() {
+        let mut found = 0;
+        for file in [
+            "docs/ci.md",
+            "ARCHITECTURE.md",
+            ".ci/run",
+            ".github/workflows/ci.yml",
+            ".github/workflows/release.yml",
+        ] {
+            let text = std::fs::read_to_string(root().join(file)).unwrap();
+            for rest in text.split("cargo xtask ci").skip(1) {
+                let line = rest.lines().next().unwrap_or_default();
+                let words: Vec<&str> =
+                    line.split('`').next().unwrap_or_default().split_whitespace().collect();
+                // A document leaves out what has to be named.
+                let missing: &[&str] = match words[..] {
+                    ["package"] => &["--target", "x"],
+                    _ => &[],
+                };
+                let parsed = Ci::try_parse_from(["ci"].iter().chain(&words).chain(missing));
+                assert!(parsed.is_ok(), "{file}: {words:?}: {parsed:?}");
+                found += 1;
+            }
+        }
+        assert!(found > 10, "{found}");
+    }
 }
