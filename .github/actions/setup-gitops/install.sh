@@ -44,12 +44,12 @@ download() {
     local name archive
     name="gitops-setup-$VERSION-$(target)"
     archive="$name.tar.gz"
+    mkdir -p "$folder/download" "$folder/bin"
     gh release download "$VERSION" --repo "$REPOSITORY" --dir "$folder/download" --clobber \
         --pattern "$archive" --pattern SHA256SUMS
     cd "$folder/download"
     grep -F "  $archive" SHA256SUMS | sha256 --check -
     tar -xzf "$archive"
-    mkdir -p "$folder/bin"
     mv "$name/gitops-setup" "$folder/bin/"
 }
 
