@@ -36,8 +36,8 @@ fn whoever_installed_it_is_told_its_own_name() {
     outcomes[7].exits(0).says("then: gitops-setup plan");
     outcomes[8].exits(2).says("gitops-setup init gitops.yaml --force");
     for outcome in &outcomes {
-        assert!(!outcome.output().contains("xtask"), "{}: {}", outcome.words, outcome.output());
+        assert!(!outcome.output().contains("cargo xtask"), "{}: {}", outcome.words, outcome.output());
     }
     let config = std::fs::read_to_string(sandbox.work().join("gitops.yaml")).expect("init wrote it");
-    assert!(config.contains("`gitops-setup setup`") && !config.contains("xtask"), "{config}");
+    assert!(config.contains("`gitops-setup setup`") && !config.contains("cargo xtask"), "{config}");
 }
