@@ -2,7 +2,7 @@
 //! the commands for Argo CD. What answers there is a double that follows the published API.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl World {
         sandbox.write("gitops.yaml", &config(json!({})));
         sandbox.run(&["setup"]).exits(0).says("don't run on simulated nodes");
         let argocd = ArgoCd::start("/argocd", PASSWORD);
-        let kubelet = Kubelet::forwarding(&sandbox, &[port(&sandbox.api(), &argocd)]);
+        let kubelet = Kubelet::forwarding(&sandbox, &[port(&sandbox.api(), argocd.address)]);
         with_a_real_node(&sandbox);
         let world = Self { sandbox, argocd, kubelet: Some(kubelet) };
         world.set_secret("argocd-secret", "admin.passwordMtime", "2020-01-01T00:00:00Z");
@@ -61,12 +61,12 @@ impl World {
 }
 
 /// The port of the server's pod. Pods of before the last change of the Deployment may still be going.
-fn port(api: &Api, argocd: &ArgoCd) -> PodPort {
+pub(crate) fn port(api: &Api, to: SocketAddr) -> PodPort {
     let name = poll("the server's only pod", SOON, || match &api.list(PODS)[..] {
         [pod] => Some(pod["metadata"]["name"].as_str()?.to_owned()),
         _ => None,
     });
-    PodPort { namespace: "argocd", pod: name.leak(), port: 8080, to: argocd.address }
+    PodPort { namespace: "argocd", pod: name.leak(), port: 8080, to }
 }
 
 /// One cluster for all of it, in an order that makes little difference.

@@ -15,6 +15,7 @@ mod git_setup;
 mod gitea;
 mod health_checks;
 mod helm;
+mod installed;
 mod killed;
 mod kind;
 mod lint;
@@ -31,6 +32,7 @@ mod secrets;
 mod teardown;
 mod tidy;
 mod webhooks;
+mod workflows;
 
 /// The command line under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gitops-setup-under-test");

@@ -182,6 +182,15 @@ fn json_is_one_event_a_line() {
         let outcome = sandbox.run(&[words, "--output", "json"]);
         assert_eq!(outcome.exits(0).events_of("plan").len(), STAGES.len(), "{words}");
     }
+    let status = sandbox.run(&["status", "--output", "json"]).events_of("status")[0]["status"].clone();
+    assert_eq!(
+        status,
+        json!({
+            "provider": "kwok", "kubeconfig": sandbox.kubeconfig(), "context": "kwok-gitops-setup",
+            "kubernetesVersion": "1.36", "argocdVersion": "v3.5.1",
+            "address": null, "portForward": false, "differences": 0,
+        })
+    );
     let wrong = sandbox.run(&["setup", "--output", "json", "--set", "argocd.namespace=Wrong"]);
     let failed = &wrong.exits(2).events_of("failed")[0];
     assert_eq!(failed["exitCode"], 2);
@@ -195,6 +204,18 @@ fn the_cluster_is_listed_and_its_kubeconfig_found() {
     assert_eq!(list.exits(0).stdout, "kwok gitops-setup\n");
     let kubeconfig = sandbox.run(&["cluster", "kubeconfig"]);
     assert_eq!(kubeconfig.exits(0).stdout.trim_end(), sandbox.kubeconfig().display().to_string());
+}
+
+#[test]
+fn the_logs_of_the_control_plane_are_collected() {
+    let Some(sandbox) = quickstart() else { return };
+    let logs = sandbox.work().join("logs");
+    sandbox.run(&["cluster", "logs", "--out", "logs"]).exits(0).says("logs of cluster gitops-setup:");
+    let log = std::fs::read_to_string(logs.join("kube-apiserver.log")).expect("it was copied");
+    assert!(log.lines().count() > 1, "{log}");
+    let none = ["cluster", "logs", "--out", "none", "--set", "cluster.name=other"];
+    sandbox.run(&none).exits(0).says("there are no logs of a cluster other");
+    assert!(!sandbox.work().join("none").exists());
 }
 
 #[test]

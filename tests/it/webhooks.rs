@@ -1,6 +1,7 @@
 //! Webhooks on both sides: at a Git host's double and in a real API server.
 
 mod events;
+mod on_kind;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

@@ -7,6 +7,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -42,6 +43,8 @@ pub enum Hold {
 pub enum Form {
     /// GitHub's.
     GitHub,
+    /// GitHub's, with the repository `argoproj/argocd-example-apps`.
+    GitHubExamples,
     /// Bitbucket Cloud's.
     Bitbucket,
     /// Azure DevOps', for the repository `gitops` of the project `acme`.
@@ -54,6 +57,7 @@ impl Form {
     fn path(self) -> &'static str {
         match self {
             Self::GitHub | Self::Gitea => "/repos/acme/gitops/hooks",
+            Self::GitHubExamples => "/repos/argoproj/argocd-example-apps/hooks",
             Self::Bitbucket => "/repositories/acme/gitops/hooks",
             Self::Azure => "/_apis/hooks/subscriptions",
         }
@@ -66,7 +70,7 @@ impl Form {
 
     fn list(self, hooks: Vec<Value>) -> Value {
         match self {
-            Self::GitHub | Self::Gitea => hooks.into(),
+            Self::GitHub | Self::GitHubExamples | Self::Gitea => hooks.into(),
             Self::Bitbucket => json!({ "values": hooks }),
             Self::Azure => json!({ "count": hooks.len(), "value": hooks }),
         }
@@ -75,7 +79,7 @@ impl Form {
     /// Where the secret is.
     fn secret(self) -> &'static str {
         match self {
-            Self::GitHub | Self::Gitea => "/config/secret",
+            Self::GitHub | Self::GitHubExamples | Self::Gitea => "/config/secret",
             Self::Bitbucket => "/secret",
             Self::Azure => "/consumerInputs/basicAuthPassword",
         }
@@ -90,7 +94,7 @@ impl Form {
     }
 }
 
-/// The Git host, with the repository `acme/gitops`. Runs as long as the tests.
+/// The Git host, with one repository, most often `acme/gitops`. Runs as long as the tests.
 #[derive(Debug)]
 pub struct GitHost {
     /// `http://127.0.0.1:<port>`.
@@ -185,7 +189,7 @@ impl GitHost {
         let (state, changed) = &*self.state;
         let wants = |state: &mut State| !state.held;
         let state = state.lock().expect("never poisoned");
-        let limit = std::time::Duration::from_secs(60);
+        let limit = Duration::from_secs(60);
         let (_state, waited) = changed.wait_timeout_while(state, limit, wants).expect("never poisoned");
         assert!(!waited.timed_out(), "nobody writes");
     }
@@ -260,7 +264,7 @@ impl State {
         self.last += 1;
         let mut hook = body.clone();
         hook[self.form.id()] = match self.form {
-            Form::GitHub | Form::Gitea => json!(self.last),
+            Form::GitHub | Form::GitHubExamples | Form::Gitea => json!(self.last),
             Form::Bitbucket => json!(format!("{{0e5cbb6c-0000-4000-8000-0000000000{}}}", self.last)),
             Form::Azure => json!(format!("5cf7bd0c-0000-4000-8000-0000000000{}", self.last)),
         };
@@ -362,6 +366,8 @@ fn serve(mut answer: impl FnMut(Asked) -> Option<(u16, String)> + Send + 'static
     std::thread::spawn(move || {
         let mut held = Vec::new();
         for stream in listener.incoming().flatten() {
+            // Whoever says nothing, such as a forwarded port before its use, keeps nobody waiting.
+            stream.set_read_timeout(Some(Duration::from_secs(1))).ok();
             // A client that goes away in the middle is not this server's concern.
             let Ok(asked) = read(&stream) else { continue };
             match answer(asked) {

@@ -15,6 +15,7 @@ use stages::select::Selection;
 
 use crate::failure::Failure;
 use crate::own::Own;
+use crate::report::program;
 use crate::tasks;
 
 pub(crate) use applications::{Applications, Preview};
@@ -24,7 +25,7 @@ pub(crate) use model::{AddModel, Model, Place, Written};
 
 /// From a config file and a Kubernetes cluster to a verified GitOps set-up with Argo CD.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 80, after_help = EXIT_CODES)]
+#[command(name = program(), bin_name = program(), version, max_term_width = 80, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -201,7 +202,7 @@ pub(crate) struct Teardown {
 /// Which stage.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct OneStage {
-    /// Name of the stage, as in `cargo xtask stages`
+    /// Name of the stage, as `stages` lists them
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) run: Run,
@@ -255,7 +256,7 @@ pub(crate) struct Init {
 }
 
 /// What to do with the cluster.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Cluster {
     /// Make or start the cluster of the configuration, and say where the time went
     Up {
@@ -269,6 +270,12 @@ pub(crate) enum Cluster {
     List,
     /// Print the path of its kubeconfig
     Kubeconfig,
+    /// Collect the logs of its nodes, or of its control plane
+    Logs {
+        /// Folder for the logs
+        #[arg(short, long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
 /// How to reach Argo CD.

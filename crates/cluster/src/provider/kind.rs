@@ -17,7 +17,7 @@ use manifests::kind::CONFIG_FILE;
 
 use super::program::lock;
 use super::timings::Clock;
-use super::{Access, State, Timings, folder, lock_folder};
+use super::{Access, State, Timings, copied, folder, lock_folder};
 use crate::error::ClusterError;
 use crate::tools::{Event, Progress, Tool, ToolContext, resolve};
 use cli::Cli;
@@ -250,6 +250,24 @@ impl Kind {
         let folder = self.folder.join("logs");
         let _none_before = std::fs::remove_dir_all(&folder);
         cli.export_logs(&folder).await.then_some(folder)
+    }
+
+    /// The logs of the nodes; of a cluster that did not come up, those that were collected then.
+    pub(super) async fn collect_logs(
+        &self,
+        tools: &ToolContext,
+        out: &Path,
+        progress: &Progress,
+    ) -> Result<bool, ClusterError> {
+        if !self.kubeconfig().exists() {
+            return copied(&self.folder.join("logs"), out);
+        }
+        let lock = lock(&self.locks, progress).await?;
+        docker::answers().await?;
+        let tools = resolve(&[Tool::Kind], tools, progress).await?;
+        let program = &tools[&Tool::Kind].path;
+        let cli = Cli { program, name: &self.name, kubeconfig: self.kubeconfig(), lock: &lock };
+        Ok(cli.export_logs(out).await)
     }
 
     async fn wait_for_nodes(&self, cli: &Cli<'_>, progress: &Progress) -> Result<(), ClusterError> {

@@ -61,7 +61,7 @@ impl Kwok {
 
     /// Where requests to the API server are logged, one JSON event a line.
     pub fn audit_log(&self) -> PathBuf {
-        self.control_plane().join("logs/audit.log")
+        self.logs().join("audit.log")
     }
 
     pub(super) fn access(&self) -> Access {
@@ -103,12 +103,12 @@ impl Kwok {
             self.clear(&tools[&Tool::Kwokctl], &lock).await?;
         }
         let create = self.create_command(&tools)?;
-        run(create, &lock, self.logs()).await?;
+        run(create, &lock, Some(self.logs())).await?;
         clock.lap("start");
         if !self.answers().await {
             return Err(ClusterError::Precondition {
                 what: format!("kwok cluster {} was started, but its API server does not answer", self.name),
-                next: format!("see {}", self.logs().unwrap_or_default().join("kube-apiserver.log").display()),
+                next: format!("see {}", self.logs().join("kube-apiserver.log").display()),
             });
         }
         clock.lap("answer");
@@ -201,8 +201,8 @@ impl Kwok {
         self.work_dir().join("clusters").join(&self.name)
     }
 
-    fn logs(&self) -> Option<PathBuf> {
-        Some(self.control_plane().join("logs"))
+    pub(super) fn logs(&self) -> PathBuf {
+        self.control_plane().join("logs")
     }
 }
 

@@ -129,6 +129,42 @@ impl Provider {
             Self::Context(context) => Err(context.not_ours()),
         }
     }
+
+    /// Collects logs into a folder, of what is there now or of what did not come up: those of the nodes (kind), or of
+    /// the control plane (kwok). Gives false where there are none. They may hold addresses and credentials of proxies.
+    pub async fn logs(
+        &self,
+        tools: &ToolContext,
+        out: &Path,
+        progress: &Progress,
+    ) -> Result<bool, ClusterError> {
+        match self {
+            Self::Kwok(kwok) => copied(&kwok.logs(), out),
+            Self::Kind(kind) => kind.collect_logs(tools, out, progress).await,
+            Self::Context(context) => Err(context.not_ours()),
+        }
+    }
+}
+
+/// Copies a folder with what is below it; false where it is not there.
+fn copied(from: &Path, to: &Path) -> Result<bool, ClusterError> {
+    if !from.is_dir() {
+        return Ok(false);
+    }
+    let of = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ClusterError::File { path, source }
+    };
+    std::fs::create_dir_all(to).map_err(of(to))?;
+    for entry in std::fs::read_dir(from).map_err(of(from))? {
+        let entry = entry.map_err(of(from))?;
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        match path.is_dir() {
+            true => drop(copied(&path, &to)?),
+            false => drop(std::fs::copy(&path, &to).map_err(of(&path))?),
+        }
+    }
+    Ok(true)
 }
 
 /// Names of the clusters that this tool made, with their provider, in the order of their names.

@@ -10,7 +10,7 @@ use stages::teardown::Undoing;
 use stages::{Plan, Stage};
 
 use super::text::{self, WIDTH, count, wrap};
-use super::{Outcome, Summary};
+use super::{Outcome, Summary, spoken};
 use crate::failure::Failure;
 
 /// Columns of a stage's name.
@@ -206,7 +206,7 @@ fn result(outcome: &Outcome) -> String {
 
 fn print(line: &str) {
     // A closed pipe (`| head`) ends the printing, not the work.
-    let _closed = writeln!(anstream::stdout(), "{line}");
+    let _closed = writeln!(anstream::stdout(), "{}", spoken(line));
 }
 
 pub(super) fn failed(failure: &Failure) {

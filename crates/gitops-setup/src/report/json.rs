@@ -1,15 +1,18 @@
 //! One JSON event a line; `docs/output.md` is the schema.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use manifests::clusters::Stored;
+use manifests::config::Provider;
 use manifests::models::Deployed;
+use serde::Serialize;
 use serde_json::{Value, json};
 use stages::teardown::Undoing;
 use stages::{Plan, Stage};
 
-use super::{Outcome, Summary};
+use super::{Outcome, Summary, spoken};
 use crate::failure::Failure;
 
 pub(super) fn started(title: &str, stages: &[&Stage]) {
@@ -82,6 +85,31 @@ fn cluster(cluster: &Stored) -> Value {
     })
 }
 
+/// How a cluster stands, and how it is reached.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Standing {
+    /// Who makes the cluster.
+    pub(crate) provider: Provider,
+    /// Kubeconfig file; `None` for kubectl's default.
+    pub(crate) kubeconfig: Option<PathBuf>,
+    pub(crate) context: String,
+    /// Major and minor version.
+    pub(crate) kubernetes_version: Option<String>,
+    /// The release that the configuration says.
+    pub(crate) argocd_version: String,
+    /// Argo CD's address; `None` where there is none.
+    pub(crate) address: Option<String>,
+    /// Whether the address leads there only while `argocd port-forward` runs.
+    pub(crate) port_forward: bool,
+    /// Changes that `setup` would make; `None` where a stage could not be looked at.
+    pub(crate) differences: Option<usize>,
+}
+
+pub(super) fn standing(standing: &Standing) {
+    print(&json!({ "event": "status", "status": standing }));
+}
+
 pub(super) fn failed(failure: &Failure) {
     let stage = match failure {
         Failure::Stage { stage, .. } => Some(*stage),
@@ -108,5 +136,6 @@ pub(super) fn linted(root: &str, files: usize, objects: usize, errors: usize, wa
 }
 
 fn print(event: &Value) {
-    let _closed = writeln!(std::io::stdout(), "{event}");
+    let event = event.to_string();
+    let _closed = writeln!(std::io::stdout(), "{}", spoken(&event));
 }

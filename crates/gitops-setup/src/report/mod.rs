@@ -3,6 +3,7 @@
 pub(crate) mod findings;
 mod human;
 mod json;
+mod spoken;
 mod table;
 mod text;
 
@@ -22,6 +23,8 @@ use crate::args::Output;
 use crate::failure::Failure;
 use human::Human;
 
+pub(crate) use json::Standing;
+pub(crate) use spoken::{program, spoken};
 pub(crate) use text::{count, table, wrap};
 
 /// How a stage ended.
@@ -273,6 +276,13 @@ impl Report {
         match self.json() {
             true => json::clusters(clusters),
             false => table::clusters(clusters).iter().for_each(|line| self.0.human.line(line)),
+        }
+    }
+
+    /// How a cluster stands, for programs.
+    pub(crate) fn standing(&self, standing: &Standing) {
+        if self.json() {
+            json::standing(standing);
         }
     }
 

@@ -3,22 +3,26 @@
 use stages::teardown::{Undo, Undoing};
 use stages::{Action, Plan};
 
+use super::spoken;
+
 /// Lines are kept within this many columns.
 pub(super) const WIDTH: usize = 80;
 
 /// `text` in lines of at most 80 columns, the later ones indented by `indent`.
 pub(crate) fn wrap(text: &str, first: &str, indent: &str) -> Vec<String> {
+    let first = spoken(first);
     let options = textwrap::Options::new(WIDTH)
-        .initial_indent(first)
+        .initial_indent(&first)
         .subsequent_indent(indent)
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    textwrap::wrap(text, options).into_iter().map(std::borrow::Cow::into_owned).collect()
+    textwrap::wrap(&spoken(text), options).into_iter().map(std::borrow::Cow::into_owned).collect()
 }
 
 /// An error in lines of at most 80 columns. A command at the end of a line stays whole, to be copied.
 pub(super) fn paragraphs(text: &str) -> Vec<String> {
-    text.lines()
+    spoken(text)
+        .lines()
         .enumerate()
         .flat_map(|(number, line)| {
             let words = line.trim_start();
@@ -39,13 +43,14 @@ pub(super) fn paragraphs(text: &str) -> Vec<String> {
 
 /// Begins as what is to be typed, not with prose.
 fn is_command(text: &str) -> bool {
-    const PROGRAMS: [&str; 16] = [
+    const PROGRAMS: [&str; 17] = [
         "argocd",
         "cargo",
         "chmod",
         "curl",
         "getent",
         "git",
+        "gitops-setup",
         "helm",
         "kubectl",
         "ls",

@@ -1,5 +1,6 @@
-//! `cluster up|down|list|kubeconfig`.
+//! `cluster up|down|list|kubeconfig|logs`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use manifests::config::Provider;
@@ -17,6 +18,7 @@ pub(crate) fn run(global: &Global, what: Cluster) -> Result<ExitCode, Failure> {
         Cluster::Down => block_on(delete(&session)),
         Cluster::List => list(&session),
         Cluster::Kubeconfig => kubeconfig(&session),
+        Cluster::Logs { out } => block_on(logs(&session, &out)),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -40,6 +42,18 @@ async fn delete(session: &Session) -> Result<(), Failure> {
     session.report.line(&match gone {
         true => format!("cluster {name} is deleted"),
         false => format!("there is no cluster {name}"),
+    });
+    Ok(())
+}
+
+async fn logs(session: &Session, out: &Path) -> Result<(), Failure> {
+    // kind runs in a folder of its own.
+    let out = std::path::absolute(out).map_err(|error| Failure::file(out, &error))?;
+    let name = &session.config.cluster.name;
+    let found = session.provider.logs(&session.tools, &out, &session.report.progress()).await?;
+    session.report.line(&match found {
+        true => format!("logs of cluster {name}: {}", out.display()),
+        false => format!("there are no logs of a cluster {name}"),
     });
     Ok(())
 }

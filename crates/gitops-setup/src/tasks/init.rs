@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::print;
 use crate::args::Init;
 use crate::failure::Failure;
+use crate::report::spoken;
 
 pub(crate) fn run(args: &Init) -> Result<ExitCode, Failure> {
     let path = args.file.display();
@@ -14,10 +15,10 @@ pub(crate) fn run(args: &Init) -> Result<ExitCode, Failure> {
     options.write(true).create(true).truncate(args.force).create_new(!args.force);
     let written = options
         .open(&args.file)
-        .and_then(|mut file| file.write_all(manifests::config::template().as_bytes()));
+        .and_then(|mut file| file.write_all(spoken(manifests::config::template()).as_bytes()));
     match written {
         Ok(()) => {
-            print(&format!("Wrote {path}. Edit it, then: cargo xtask plan\n"));
+            print(&spoken(&format!("Wrote {path}. Edit it, then: cargo xtask plan\n")));
             Ok(ExitCode::SUCCESS)
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Failure::Usage(format!(

@@ -11,7 +11,7 @@ use crate::access::{self, Address};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::observe::Observer;
-use crate::report::Report;
+use crate::report::{Report, Standing};
 use crate::runner::title;
 use crate::session::{Effects, Session};
 
@@ -30,11 +30,13 @@ async fn status(session: &Session) -> Result<(), Failure> {
         return Ok(());
     };
     let inputs = session.inputs(&session.stages, Effects::None).await?;
+    let mut differences = Some(0);
     for (stage, plan) in each(&mut observer, &inputs, &session.stages).await {
         let plan = match plan {
             Ok(plan) => plan,
             // Just then the rest is worth knowing.
             Err(failure) => {
+                differences = None;
                 let text = match &failure {
                     Failure::Stage { source, .. } => source.to_string(),
                     other => other.to_string(),
@@ -44,6 +46,7 @@ async fn status(session: &Session) -> Result<(), Failure> {
                 continue;
             }
         };
+        differences = differences.map(|known| known + plan.actions.len());
         if report.is_json() {
             report.plan_of(stage, &plan);
             continue;
@@ -57,7 +60,9 @@ async fn status(session: &Session) -> Result<(), Failure> {
         report.wrapped(&format!("{:16} ", stage.name), &state, &" ".repeat(17));
     }
     applications(&client, session, report).await?;
-    match access::look(session, &client, observer.nodes()).await? {
+    let address = access::look(session, &client, observer.nodes()).await?;
+    report.standing(&standing(session, &observer, &address, differences));
+    match address {
         Address::Url(url) => report.line(&format!("Argo CD: {url}")),
         Address::PortForward { url, .. } => {
             report.line(&format!("Argo CD: {url} after: {}", access::PORT_FORWARD));
@@ -67,6 +72,30 @@ async fn status(session: &Session) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn standing(
+    session: &Session,
+    observer: &Observer<'_>,
+    address: &Address,
+    differences: Option<usize>,
+) -> Standing {
+    let access = session.provider.access();
+    let address = match address {
+        Address::Url(url) => Some((url, false)),
+        Address::PortForward { url, .. } => Some((url, true)),
+        Address::NotVerified(_) => None,
+    };
+    Standing {
+        provider: session.config.cluster.provider,
+        kubeconfig: access.kubeconfig,
+        context: access.context,
+        kubernetes_version: observer.kubernetes().map(|version| version.to_string()),
+        argocd_version: session.config.argocd.version.to_string(),
+        address: address.map(|(url, _)| url.clone()),
+        port_forward: address.is_some_and(|(_, forwarded)| forwarded),
+        differences,
+    }
 }
 
 async fn applications(client: &::cluster::Client, session: &Session, report: &Report) -> Result<(), Failure> {
