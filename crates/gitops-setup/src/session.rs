@@ -87,7 +87,6 @@ impl Session {
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
         let report = Report::new(global.output, global.verbose);
         let data = cluster::dirs::data().map_err(|error| Failure::Precondition(error.to_string()))?;
-        let tools = ToolContext::from_env().map_err(|error| Failure::Precondition(error.to_string()))?;
         let file = read(global.config.as_deref())?;
         let is_quickstart = file.is_none();
         let source = file.unwrap_or_else(|| Source {
@@ -101,11 +100,23 @@ impl Session {
             }
             loaded.notes.iter().for_each(|note| report.line(note));
         }
-        let provider = Provider::new(&loaded.config.cluster, &data)?;
+        let session = Self::of(loaded.config, source.name, data, report)?;
+        Ok(Self { quickstart: is_quickstart, ..session })
+    }
+
+    /// What works with a configuration that was read from `config_origin`. `data` is our data folder.
+    pub(crate) fn of(
+        config: Config,
+        config_origin: String,
+        data: PathBuf,
+        report: Report,
+    ) -> Result<Self, Failure> {
+        let tools = ToolContext::from_env().map_err(|error| Failure::Precondition(error.to_string()))?;
+        let provider = Provider::new(&config.cluster, &data)?;
         Ok(Self {
-            config: loaded.config,
-            config_origin: source.name,
-            quickstart: is_quickstart,
+            config,
+            config_origin,
+            quickstart: false,
             provider,
             tools,
             data,
