@@ -29,6 +29,7 @@ mod quickstart;
 mod refusals;
 mod secrets;
 mod teardown;
+mod test_cluster;
 mod tidy;
 mod webhooks;
 

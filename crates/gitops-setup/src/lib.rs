@@ -7,6 +7,8 @@
 //!     gitops_setup::main()
 //! }
 //! ```
+//!
+//! or with stages of its own, see [`Xtask`]. Its tests have clusters of their own, see [`testing`].
 
 mod access;
 mod apply;
@@ -19,30 +21,24 @@ mod fill;
 mod git;
 mod manifest;
 mod observe;
+mod own;
 mod quickstart;
 mod random;
 mod report;
 mod runner;
 mod session;
 mod tasks;
+pub mod testing;
 mod values;
 mod webhooks;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 pub use failure::Failure;
+pub use own::Xtask;
+pub use {manifests, stages};
 
 /// Runs the command line of this process, and gives its exit code.
 pub fn main() -> ExitCode {
-    let args = args::Args::parse();
-    let output = args.global.output;
-    match args.run() {
-        Ok(code) => code,
-        Err(failure) => {
-            report::failure(output, &failure);
-            failure.exit_code()
-        }
-    }
+    Xtask::new().main()
 }

@@ -13,10 +13,10 @@ pub(super) const STAGE: Stage = Stage {
     name: "expose",
     summary: "a route from the ingress layer to Argo CD",
     needs: &["install-argocd"],
-    reads: |inputs| {
+    reads: Some(|inputs| {
         let service = names::server_service(inputs.argocd_namespace());
         expose::reference(&inputs.config).into_iter().chain(gateway(inputs)).chain([service]).collect()
-    },
+    }),
     plan,
     objects: |inputs| expose::object(&inputs.config).into_iter().collect(),
     checks: no_checks,
