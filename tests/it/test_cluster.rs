@@ -36,7 +36,9 @@ fn marks(inputs: &Inputs) -> Vec<Object> {
 
 /// The right to run a cluster, and a data folder of its own.
 fn place() -> Option<(Slot, tempfile::TempDir)> {
-    tools_at_hand().then(|| (Slot::take(), tempfile::tempdir().expect("a temporary folder")))
+    // It has a runtime of its own, and this may run in one.
+    let found = std::thread::spawn(tools_at_hand).join().expect("it does not panic");
+    found.then(|| (Slot::take(), tempfile::tempdir().expect("a temporary folder")))
 }
 
 fn in_folder(data: &Path) -> TestClusterBuilder {
