@@ -1,8 +1,8 @@
 //! Clusters for the tests of other repositories: who shares what, and what is left of it.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use gitops_setup::Xtask;
 use gitops_setup::manifests::{Object, ObjectRef};
@@ -136,6 +136,8 @@ async fn mistakes_are_told_before_anything_is_started() {
 struct Owner {
     child: Child,
     uid: String,
+    // Closed, the other one could not say how it ended.
+    _stdout: Lines<BufReader<ChildStdout>>,
 }
 
 impl Owner {
@@ -144,9 +146,10 @@ impl Owner {
         command.args(["--exact", "test_cluster::owner", "--ignored", "--nocapture"]);
         command.env(DATA, data).env(KEEP, keep).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("this test starts");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        let uid = lines.map_while(Result::ok).find_map(|line| Some(line.split_once("uid=")?.1.to_owned()));
-        Self { uid: uid.expect("it says so"), child }
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let uid =
+            lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once("uid=")?.1.to_owned()));
+        Self { uid: uid.expect("it says so"), child, _stdout: lines }
     }
 
     fn kill(mut self) -> String {

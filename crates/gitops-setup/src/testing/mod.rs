@@ -2,28 +2,27 @@
 //!
 //! ```no_run
 //! use gitops_setup::testing::kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
-//! use gitops_setup::testing::{Error, TestCluster};
+//! use gitops_setup::testing::TestCluster;
 //!
 //! const CONFIG: &str = "
 //! environments:
 //!   - namespace: models-dev
 //! ";
 //!
-//! # // What `#[tokio::test]` makes of it, which a compiled example can't hold.
-//! # async fn an_environment_has_an_application() -> Result<(), Box<dyn std::error::Error>> {
-//! // In a test: #[tokio::test] async fn an_environment_has_an_application() -> Result<…> {
-//! let cluster = TestCluster::builder().config(CONFIG).local_repository().start().await?;
-//! cluster.setup().await?;
+//! // #[tokio::test]
+//! async fn an_environment_has_an_application() -> Result<(), Box<dyn std::error::Error>> {
+//!     let cluster = TestCluster::builder().config(CONFIG).local_repository().start().await?;
+//!     cluster.setup().await?;
 //!
-//! let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Application"));
-//! let applications = Api::<DynamicObject>::namespaced_with(cluster.client(), "argocd", &kind);
-//! let application = applications.get("seldon-gitops-models-dev").await?;
-//! assert_eq!(application.data["spec"]["destination"]["namespace"], "models-dev");
+//!     let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Application"));
+//!     let applications = Api::<DynamicObject>::namespaced_with(cluster.client(), "argocd", &kind);
+//!     let application = applications.get("seldon-gitops-models-dev").await?;
+//!     assert_eq!(application.data["spec"]["destination"]["namespace"], "models-dev");
 //!
-//! // A second setup changes nothing, also with stages of your own.
-//! assert!(cluster.setup().await?.is_unchanged());
-//! # Ok(())
-//! # }
+//!     // A second setup changes nothing, also with stages of your own.
+//!     assert!(cluster.setup().await?.is_unchanged());
+//!     Ok(())
+//! }
 //! ```
 //!
 //! # Who shares what
@@ -51,6 +50,12 @@
 //!   Depend on this crate with `default-features = false`, and your choice stands.
 //! - *Could not automatically determine the process-level CryptoProvider*: two of them are in your build. Here `ring`
 //!   is taken, unless you have chosen before (`CryptoProvider::install_default`).
+//!
+//! # Speed
+//!
+//! A start takes seconds, most of them the API server's own, and a setup one or two. Cargo takes profiles from the
+//! embedding workspace only: without those of this one (its `Cargo.toml`), a setup takes three seconds longer.
+//! In CI, keep `~/.cache/gitops-setup` between runs: it has the programs of the control plane.
 
 mod builder;
 mod elsewhere;

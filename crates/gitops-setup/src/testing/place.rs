@@ -113,6 +113,16 @@ impl Place {
         locked.map_err(|error| Failure::file(&path, &error).into())
     }
 
+    /// Deletes the folder. It is renamed first: who waits for the lock makes it anew, and the new one must not be
+    /// deleted piece by piece.
+    fn delete(&self) -> io::Result<()> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let gone = self.folder.with_file_name(format!("{GONE}{}-{}-{count}", self.name, std::process::id()));
+        std::fs::rename(&self.folder, &gone)?;
+        std::fs::remove_dir_all(&gone)
+    }
+
     fn take(&self) -> io::Result<Option<Unused>> {
         match self.open() {
             Ok(lock) => User { place: self.clone(), lock }.alone_now(),
@@ -144,15 +154,11 @@ impl Place {
 impl Unused {
     /// Deletes the cluster and the folder.
     pub(super) async fn delete(self, tools: &ToolContext) -> Result<(), Error> {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
         let place = &self.0.place;
-        place.provider().down(tools, &Progress::new(|_| {})).await?;
-        // Renamed first: who waits for the lock makes the folder anew, and that one must not be deleted piece by piece.
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let gone =
-            place.folder.with_file_name(format!("{GONE}{}-{}-{count}", place.name, std::process::id()));
-        let deleted = std::fs::rename(&place.folder, &gone).and_then(|()| std::fs::remove_dir_all(&gone));
-        deleted.map_err(|error| Failure::file(&place.folder, &error).into())
+        let down = place.provider().down(tools, &Progress::new(|_| {})).await.map_err(Failure::from);
+        let deleted = down.and_then(|_| place.delete().map_err(|error| Failure::file(&place.folder, &error)));
+        let by_hand = format!("end its processes, and delete it: rm -r {}", place.folder.display());
+        deleted.map_err(|failure| failure.or(&by_hand).into())
     }
 }
 
