@@ -216,6 +216,29 @@ fn repository(sandbox: &Sandbox) {
 }
 
 #[test]
+fn models_are_listed_and_previewed() {
+    let sandbox = Sandbox::new(PROGRAM);
+    sandbox.write(
+        "gitops.yaml",
+        "git: {url: https://git.example/a/b}\nenvironments: [{namespace: dev}]\nmodels: {}\n",
+    );
+    sandbox
+        .run(&["applications", "list"])
+        .exits(0)
+        .says("ApplicationSet models: overlays of models in models/");
+    let overlay = sandbox.work().join("checkout/models/iris/overlays/dev");
+    std::fs::create_dir_all(&overlay).expect("the folder is ours");
+    std::fs::write(overlay.join("kustomization.yaml"), "resources: []\n").expect("written");
+    let table = sandbox.run(&["applications", "preview", "--folder", "checkout"]);
+    table.exits(0).says("iris-dev  models   models/iris/overlays/dev  dev");
+    let events =
+        sandbox.run(&["applications", "preview", "models", "--folder", "checkout", "--output", "json"]);
+    let events = events.exits(0).events_of("application");
+    assert_eq!((events.len(), &events[0]["set"]), (1, &json!("models")));
+    sandbox.run(&["applications", "preview"]).exits(3).says("--folder https://git.example/a/b=DIR");
+}
+
+#[test]
 fn a_preview_needs_no_cluster_and_reads_the_branch_or_a_checkout() {
     let sandbox = Sandbox::new(PROGRAM);
     repository(&sandbox);

@@ -274,3 +274,17 @@ fn what_cannot_be_is_refused_with_a_reason() {
         .says("no checkout of a Git repository")
         .says("git clone https://git.example/ml/gitops");
 }
+
+#[test]
+fn a_checkout_of_another_repository_is_told() {
+    let sandbox = sandbox();
+    let checkout = Checkout::new(&sandbox, "gitops");
+    let plan = || add(&sandbox, &checkout, "s3://models/iris/v1", &["--plan"]);
+    plan().exits(0).says("has no remote").says("git remote add origin https://git.example/ml/gitops");
+    checkout.git(&["remote", "add", "origin", "https://bot:planted@git.example/ml/app"]);
+    let other = plan();
+    other.exits(0).says("no remote of").says("https://git.example/ml/gitops").says("6 files would change");
+    assert!(!other.output().contains("planted"), "{}", other.output());
+    checkout.git(&["remote", "add", "upstream", "git@git.example:ml/gitops.git"]);
+    assert!(!plan().exits(0).output().contains("remote"), "by ssh it is the same");
+}

@@ -76,6 +76,9 @@ fn every_command_of_the_pages_on_git_and_lint_runs() {
         let sandbox = Sandbox::new(PROGRAM);
         let commands = code(&read(page), "sh");
         assert!(!commands.is_empty());
+        // Something for `lint` to look at.
+        let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n";
+        std::fs::write(sandbox.work().join("namespace.yaml"), namespace).expect("the folder is ours");
         for command in &commands {
             sandbox.run(&ours(command).expect("a command of ours")).exits(0);
         }

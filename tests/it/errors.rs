@@ -189,3 +189,46 @@ fn a_password_that_argocd_would_not_take_is_refused_before_anything_is_made() {
     sandbox.run(&["setup"]).exits(3).says("environment variable PASSWORD is not set");
     assert!(!sandbox.cluster().exists());
 }
+
+#[test]
+fn all_secrets_that_are_missing_are_told_at_once_by_their_keys() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let config = json!({
+        "argocd": { "manifest": "bundled", "adminPassword": { "file": "no-such-password" } },
+        "git": {
+            "url": "https://git.example/a/b",
+            "auth": { "token": { "username": "bot", "token": { "env": "NO_SUCH_TOKEN" } } },
+        },
+        "notifications": { "services": { "slack": { "slack": { "token": { "env": "NO_SUCH_SLACK" } } } } },
+    });
+    sandbox.write("gitops.yaml", &config.to_string());
+    sandbox
+        .run(&["setup"])
+        .exits(3)
+        .says("3 secrets are missing")
+        .says("argocd.adminPassword: secret file no-such-password: No such file")
+        .says("git.auth.token.token: environment variable NO_SUCH_TOKEN is not set")
+        .says("notifications.services.slack.slack.token: environment variable NO_SUCH_SLACK is not set");
+    // Only what the chosen stages need.
+    let chosen = sandbox.run(&["setup", "--only", "notifications"]);
+    assert!(!chosen.exits(3).output().contains("NO_SUCH_TOKEN"), "{}", chosen.output());
+    assert!(!sandbox.data().exists(), "nothing was begun");
+}
+
+#[test]
+fn bad_usage_is_an_event_where_events_are_asked_for() {
+    let sandbox = Sandbox::new(PROGRAM);
+    for words in [&["setpu", "--output", "json"][..], &["--output=json", "plan", "--nonsense"]] {
+        let refused = sandbox.run(words);
+        let failed = refused.exits(2).events_of("failed");
+        assert_eq!((failed.len(), &failed[0]["exitCode"], &failed[0]["stage"]), (1, &json!(2), &json!(null)));
+        let message = failed[0]["message"].as_str().expect("a text");
+        assert!(message.contains("Usage:") && !message.contains('\u{1b}'), "{message}");
+        assert_eq!(refused.stderr, "");
+    }
+    let help = sandbox.run(&["plan", "--help", "--output", "json"]);
+    help.exits(0).says("Show what setup would change");
+    let human = sandbox.run(&["setpu"]);
+    human.exits(2).says("unrecognized subcommand");
+    assert_eq!(human.stdout, "");
+}

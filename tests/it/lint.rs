@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::{Planted, Sandbox};
+use support::{Checkout, Planted, Sandbox};
 
 use crate::PROGRAM;
 
@@ -49,7 +49,6 @@ fn a_clean_repository_gives_no_finding() {
     let sandbox = Sandbox::new(PROGRAM);
     let clean = sandbox.run(&["lint", &fixture("clean"), "--strict"]);
     clean.exits(0).says("Nothing found").says("not checked").says("Helm chart");
-    sandbox.run(&["lint"]).exits(0).says("is this the root of the repository?");
 }
 
 #[test]
@@ -67,7 +66,8 @@ fn programs_are_told_by_events() {
             (Some("image-without-tag"), Some(6))
         );
         assert_eq!(finding["file"], "app/pod.yaml");
-        assert_eq!(lint.events_of("linted")[0]["errors"], 1);
+        let linted = &lint.events_of("linted")[0];
+        assert_eq!((&linted["errors"], &linted["root"]), (&1.into(), &".".into()));
     }
 }
 
@@ -93,7 +93,7 @@ fn code_hosts_are_told_in_sarif() {
 #[test]
 fn warnings_count_only_when_asked() {
     let sandbox = Sandbox::new(PROGRAM);
-    put(&sandbox, "app/kustomization.yaml", "commonLabels: {version: v1}\n");
+    put(&sandbox, "app/kustomization.yaml", "commonLabels: {version: v1}\nresources: []\n");
     sandbox.run(&["lint"]).exits(0).says("warning[version-in-selector]").says("0 errors, 1 warning");
     sandbox.run(&["lint", "--strict"]).exits(10);
 }
@@ -206,6 +206,49 @@ fn what_the_configuration_renders_is_part_of_it() {
     sandbox.run(&["render", "-o", "out"]).exits(0);
     let rendered = sandbox.run(&["lint", "out", "--strict"]);
     rendered.exits(10).says("out/environments/appproject-seldon.yaml").says("0 errors, 1 warning");
+}
+
+#[test]
+fn a_path_without_anything_to_look_at_is_none() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let refused = |words: &[&str]| {
+        sandbox.run(words).exits(3).says("nothing to look at").says("is this the root of the repository?");
+    };
+    refused(&["lint"]);
+    put(&sandbox, "docs/values.yaml", "x: 1\n");
+    refused(&["lint", "docs"]);
+    // What the configuration renders to is no reason to pass over a wrong path.
+    sandbox.write(
+        "gitops.yaml",
+        "git: {url: https://git.example/a/b}\nenvironments: [{namespace: seldon-dev}]\n",
+    );
+    refused(&["lint", "docs"]);
+    sandbox.run(&["lint"]).exits(0).says("Nothing found");
+    // A chart is something, even though only Helm can read it.
+    put(&sandbox, "charts/x/Chart.yaml", "name: x\n");
+    put(&sandbox, "charts/x/templates/x.yaml", "{{ .Values.x }}\n");
+    sandbox.run(&["lint", "charts"]).exits(0).says("not checked");
+}
+
+#[test]
+fn a_checkout_knows_whose_folders_it_has() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let checkout = Checkout::new(&sandbox, "gitops");
+    let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: x}\nspec: {project: p, \
+                       destination: {name: x, namespace: ml}, source: {repoURL: https://git.example/a/b, path: gone}}\n";
+    checkout.write("argocd/app.yaml", application);
+    let lint = |path: &str| sandbox.run(&["lint", path]);
+    lint("gitops").exits(0).says("Nothing found");
+    checkout.git(&["remote", "add", "origin", "git@git.example:a/b.git"]);
+    lint("gitops")
+        .exits(10)
+        .says("gitops/argocd/app.yaml:4:")
+        .says("error[missing-source]")
+        .says("takes `gone`");
+    // A part of it says nothing about the whole.
+    lint("gitops/argocd").exits(0).says("Nothing found");
+    checkout.git(&["config", "core.sparseCheckout", "true"]);
+    lint("gitops").exits(0).says("Nothing found");
 }
 
 #[test]

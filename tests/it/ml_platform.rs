@@ -101,6 +101,21 @@ fn is_set_up_filled_with_models_and_stays_as_it_is() {
         sandbox.run(&words).exits(0);
         sandbox.run(&words).exits(0).says("Nothing changed");
     }
+    // The folders of the platform's other Applications are still to be written.
+    sandbox
+        .run(&["lint", "checkout"])
+        .exits(10)
+        .says("takes `environments/production/training`, which is not in the");
+    for (file, text) in [
+        ("values.yaml", "gpu: true\n"),
+        ("values-production.yaml", "gpu: true\n"),
+        ("serving/kustomization.yaml", "resources: []\n"),
+        ("training/README.md", "Jobs\n"),
+    ] {
+        let path = checkout.join("environments/production").join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is ours");
+        std::fs::write(path, text).expect("the folder is ours");
+    }
     sandbox.run(&["lint", "checkout", "--strict"]).exits(0);
     run("git", &["push", "--quiet"], &checkout);
     settled(&sandbox);

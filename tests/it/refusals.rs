@@ -112,6 +112,12 @@ fn a_field_of_somebody_else_is_named_and_taken_over_only_when_told() {
         "metadata": { "name": "conflict", "labels": { "seldon.restricted": "true" } },
     });
     api.apply("kubectl", path, &theirs);
+    sandbox
+        .run(&["plan", "--config", "conflict.yaml"])
+        .exits(0)
+        .says("setup stops here")
+        .says("is set by kubectl")
+        .says("cargo xtask setup --force-conflicts");
     let setup = sandbox.run(&["setup", "--config", "conflict.yaml"]);
     setup.exits(4).says("Namespace/conflict").says("metadata.labels.seldon.restricted is set by \"kubectl\"");
     setup.says("--force-conflicts");

@@ -94,6 +94,11 @@ impl Checkout {
         }
     }
 
+    /// Where it is.
+    pub fn top(&self) -> &Path {
+        &self.0
+    }
+
     /// Every file below a folder, which need not be there. Links are not followed, and large files passed over.
     pub fn read(&self, folder: &str) -> Result<Files, CheckoutError> {
         let mut files = Files::new();
@@ -279,9 +284,27 @@ impl Checkout {
         }
     }
 
-    /// Whether the last commit is that of a branch. It is not where HEAD is detached.
-    pub fn is_on_branch(&self) -> Result<bool, CheckoutError> {
-        Ok(git(&self.0, ["symbolic-ref", "--quiet", "HEAD"])?.status.success())
+    /// The branch whose commit is the last one; `None` where HEAD is detached.
+    pub fn branch(&self) -> Result<Option<String>, CheckoutError> {
+        let output = git(&self.0, ["symbolic-ref", "--quiet", "--short", "HEAD"])?;
+        let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok(output.status.success().then_some(name))
+    }
+
+    /// The addresses of all remotes, as the user configured them: there may be a password in one.
+    pub fn remotes(&self) -> Result<Vec<String>, CheckoutError> {
+        // It fails where there is none.
+        let output = git(&self.0, ["config", "-z", "--get-regexp", r"^remote\..*\.url$"])?;
+        let listing = String::from_utf8_lossy(&output.stdout).into_owned();
+        let urls = listing.split('\0').filter_map(|entry| Some(entry.split_once('\n')?.1.to_owned()));
+        Ok(urls.collect())
+    }
+
+    /// Whether a folder is its top, with all files of the commit.
+    pub fn is_whole(&self, folder: &Path) -> bool {
+        let same = self.0.canonicalize().is_ok_and(|top| folder.canonicalize().is_ok_and(|it| it == top));
+        let output = git(&self.0, ["config", "--type=bool", "core.sparseCheckout"]);
+        same && output.is_ok_and(|output| output.stdout.trim_ascii() != b"true")
     }
 
     fn git(

@@ -26,6 +26,7 @@ mod quickstart;
 mod random;
 mod report;
 mod runner;
+mod secrets;
 mod session;
 mod tasks;
 pub mod testing;

@@ -91,7 +91,10 @@ impl Xtask {
 
     /// Runs the command line of this process, and gives its exit code.
     pub fn main(self) -> ExitCode {
-        let mut args = Args::parse();
+        let mut args = match Args::try_parse() {
+            Ok(args) => args,
+            Err(error) => return report::usage(&error),
+        };
         let output = args.global.output;
         let result = self.own().and_then(|own| {
             args.global.own = own;

@@ -183,6 +183,9 @@ impl Session {
         if self.quickstart && effects == Effects::Allowed {
             quickstart::make_password(&self.data)?;
         }
+        if effects == Effects::Allowed {
+            crate::secrets::check(self, stages)?;
+        }
         let found = match asks_for(stages, Fact::Manifest) {
             true => manifest::find(self, effects).await?,
             false => Found::default(),

@@ -50,12 +50,18 @@ impl<'a> Build<'a> {
             items.extend(self.resource(repository, (source, document), (&pointer, entry), depth));
         }
         for (pointer, entry) in entries(spec, &["components"]) {
-            match path::join(folder, entry).filter(|path| repository.kustomization(path).is_some()) {
-                Some(component) if depth < DEEPEST => {
-                    self.folders.insert(component.clone());
-                    items = self.layer(repository, &component, items, depth + 1);
-                }
-                _ => self.leads_nowhere((source, document), (&pointer, entry)),
+            let Some(component) = self.inside(source, entry) else { continue };
+            if repository.kustomization(&component).is_some() && depth < DEEPEST {
+                self.folders.insert(component.clone());
+                items = self.layer(repository, &component, items, depth + 1);
+            } else {
+                self.leads_nowhere((source, document), (&pointer, entry));
+            }
+        }
+        for (pointer, entry) in named_files(spec) {
+            let path = path::join(folder, entry).filter(|_| !is_remote(entry));
+            if path.is_some_and(|path| !repository.has_file(&path) && !repository.has_folder(&path)) {
+                self.leads_nowhere((source, document), (&pointer, entry));
             }
         }
         // They tell Kustomize where names stand, and change no object by themselves.
@@ -85,17 +91,7 @@ impl<'a> Build<'a> {
         (pointer, entry): (&str, &str),
         depth: usize,
     ) -> Vec<Item<'a>> {
-        let folder = path::folder(&at.0.path);
-        if is_remote(entry) {
-            let why = "a kustomization takes it from another repository".to_owned();
-            self.unchecked.push(Unchecked { file: format!("{}: {entry}", at.0.path), why });
-            return Vec::new();
-        }
-        let Some(path) = path::join(folder, entry) else {
-            let why = "a kustomization takes it from outside of the folder that was read".to_owned();
-            self.unchecked.push(Unchecked { file: format!("{}: {entry}", at.0.path), why });
-            return Vec::new();
-        };
+        let Some(path) = self.inside(at.0, entry) else { return Vec::new() };
         if let Some(source) = repository.source(&path) {
             self.files.insert(path);
             return Item::all(source);
@@ -108,6 +104,18 @@ impl<'a> Build<'a> {
             self.leads_nowhere(at, (pointer, entry));
         }
         Vec::new()
+    }
+
+    /// The path that an entry means; what is not in what was read is named as not checked.
+    fn inside(&mut self, source: &Source, entry: &str) -> Option<String> {
+        let path = path::join(path::folder(&source.path), entry).filter(|_| !is_remote(entry));
+        if path.is_none() {
+            let whence =
+                if is_remote(entry) { "another repository" } else { "outside of the folder that was read" };
+            let why = format!("a kustomization takes it from {whence}");
+            self.unchecked.push(Unchecked { file: format!("{}: {entry}", source.path), why });
+        }
+        path
     }
 
     fn leads_nowhere(&mut self, (source, document): (&'a Source, &'a Document), entry: (&str, &str)) {
@@ -163,9 +171,35 @@ fn entries<'v>(spec: &'v Value, keys: &'v [&str]) -> impl Iterator<Item = (Strin
     })
 }
 
+/// What a kustomization reads besides its resources, bases and components: each entry with its pointer.
+fn named_files(spec: &Value) -> Vec<(String, &str)> {
+    const LISTS: &[&str] =
+        &["configurations", "crds", "generators", "patchesStrategicMerge", "transformers", "validators"];
+    let mut files: Vec<(String, &str)> = entries(spec, LISTS).collect();
+    for key in ["patches", "patchesJson6902", "replacements"] {
+        for (index, entry) in list(spec, &format!("/{key}")).iter().enumerate() {
+            files.push((format!("/{key}/{index}/path"), text(entry, "/path")));
+        }
+    }
+    // Files of `secretGenerator` are not meant to be in the repository: whatever decrypts them puts them there.
+    for (index, entry) in list(spec, "/configMapGenerator").iter().enumerate() {
+        let at = format!("/configMapGenerator/{index}");
+        for (pointer, file) in entries(entry, &["files", "envs"]) {
+            // `key=file`, or the file alone.
+            let file = file.split_once('=').map_or(file, |(_, file)| file);
+            files.push((format!("{at}{pointer}"), file));
+        }
+        files.push((format!("{at}/env"), text(entry, "/env")));
+    }
+    // Some of them may be the content itself.
+    files.retain(|(_, file)| !file.is_empty() && !file.contains(['\n', '{', ':']));
+    files
+}
+
 fn is_remote(entry: &str) -> bool {
     let first = entry.split('/').next().unwrap_or_default();
-    entry.contains("://") || entry.contains("?ref=") || entry.starts_with("git@") || first.ends_with(".com")
+    let is_git = entry.starts_with("git@") || entry.ends_with(".git") || entry.contains(".git/");
+    entry.contains("//") || entry.contains("?ref=") || is_git || first.ends_with(".com")
 }
 
 /// The kustomization itself, to point at.

@@ -27,11 +27,14 @@ mod tokens;
 mod units;
 mod walk;
 
+use std::collections::BTreeSet;
+
 use manifests::Object;
 
 pub use finding::{Finding, Level, Unchecked};
 pub use rules::{RULES, Rule};
 
+use item::Item;
 use repository::Repository;
 use scope::Scopes;
 use units::Units;
@@ -61,10 +64,23 @@ pub struct Rendered {
 pub struct Input {
     /// The files of the repository.
     pub files: Vec<File>,
+    /// Paths of the files that are no text, or too large: that they are there is all that is known.
+    pub others: Vec<String>,
     /// The repository's address, where it is known: Applications with another one take nothing from these files.
     pub repository: Option<String>,
+    /// Of what the files are a checkout; `None` where that is not known, or they are not all of it.
+    pub checkout: Option<Checkout>,
     /// What our own configuration renders.
     pub rendered: Vec<Rendered>,
+}
+
+/// A checkout of a Git repository.
+#[derive(Clone, Debug, Default)]
+pub struct Checkout {
+    /// Addresses of its remotes, in any form.
+    pub remotes: Vec<String>,
+    /// The branch that is checked out.
+    pub branch: Option<String>,
 }
 
 /// What was found.
@@ -76,6 +92,8 @@ pub struct Report {
     pub unchecked: Vec<Unchecked>,
     /// How many objects were.
     pub objects: usize,
+    /// Of these, how many are in files.
+    pub in_files: usize,
 }
 
 /// What rules look at.
@@ -100,10 +118,13 @@ pub fn lint(input: &Input) -> Report {
         repository.unchecked.iter().chain(&context.units.unchecked).cloned().collect();
     unchecked.sort();
     unchecked.dedup();
-    let places =
-        context.units.items().map(|item| (&item.source.path, item.document.position("/kind"), item.label()));
-    let objects = places.collect::<std::collections::BTreeSet<_>>().len();
-    Report { findings, unchecked, objects }
+    let places = |is_counted: &dyn Fn(&Item<'_>) -> bool| {
+        let items = context.units.items().filter(|item| is_counted(item));
+        let places = items.map(|item| (&item.source.path, item.document.position("/kind"), item.label()));
+        places.collect::<BTreeSet<_>>().len()
+    };
+    let (objects, in_files) = (places(&|_| true), places(&|item| item.source.stage.is_none()));
+    Report { findings, unchecked, objects, in_files }
 }
 
 fn key(finding: &Finding) -> (&str, u32, u32, &str, &str) {

@@ -53,12 +53,43 @@ fn names(entry: &Value, item: &Item<'_>, is_cluster_scoped: bool) -> bool {
     name && fits("/group", item.group()) && fits("/kind", item.kind())
 }
 
-/// What a list of kinds holds, for people.
-pub(crate) fn kinds(project: &Item<'_>, list: &str) -> String {
-    let entries = project.list(&format!("/spec/{list}")).iter();
-    let entries: Vec<String> =
-        entries.map(|entry| group_kind(text(entry, "/group"), text(entry, "/kind"))).collect();
-    if entries.is_empty() { "none".into() } else { entries.join(", ") }
+/// More kinds than this are not all named.
+const FEW: usize = 8;
+
+/// What a list of kinds holds, for people: those of the group first, and of many only some.
+pub(crate) fn kinds(project: &Item<'_>, list: &str, group: &str) -> String {
+    let all = project.list(&format!("/spec/{list}"));
+    let (near, others): (Vec<&Value>, Vec<&Value>) =
+        all.iter().partition(|entry| text(entry, "/group") == group);
+    let names = near.into_iter().chain(others);
+    let names: Vec<String> =
+        names.map(|entry| group_kind(text(entry, "/group"), text(entry, "/kind"))).collect();
+    match names.len() {
+        0 => "none".into(),
+        count if count > FEW => format!("{} … and {} more", names[..FEW - 1].join(", "), count - FEW + 1),
+        _ => names.join(", "),
+    }
+}
+
+/// Where a project's list is to be changed: in the AppProject, or in what our own configuration makes it of.
+pub(crate) fn place_of(project: &Item<'_>, list: &str) -> String {
+    let name = project.name();
+    let configured = match list {
+        "clusterResourceWhitelist" => "clusterResources",
+        "namespaceResourceWhitelist" => "namespaceResources",
+        other => other,
+    };
+    let file = &project.source.path;
+    match project.source.stage.as_deref() {
+        None => format!("`{list}` of AppProject {name}"),
+        Some("environments" | "logging") if list == "clusterResourceWhitelist" => {
+            format!("`clusterResources` of an environment of project {name} in {file}")
+        }
+        Some("applications") => format!("`{configured}` of project {name} in {file}"),
+        Some(stage) => format!(
+            "`{list}` of AppProject {name} in the cluster, by `kubectl edit appproject`: stage {stage} keeps what is there"
+        ),
+    }
 }
 
 /// `group/Kind`; of the core group the kind alone, or `core/*`.

@@ -16,7 +16,7 @@ const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "K
 pub(crate) struct Repository<'i> {
     pub(crate) input: &'i Input,
     sources: BTreeMap<&'i str, Source>,
-    /// All files, readable as YAML or not.
+    /// All files, readable as YAML or not, text or not.
     paths: BTreeSet<&'i str>,
     /// Folders with a Helm chart.
     charts: BTreeSet<&'i str>,
@@ -29,7 +29,8 @@ pub(crate) struct Repository<'i> {
 
 impl<'i> Repository<'i> {
     pub(crate) fn read(input: &'i Input) -> Self {
-        let paths: BTreeSet<&str> = input.files.iter().map(|file| file.path.as_str()).collect();
+        let texts = input.files.iter().map(|file| file.path.as_str());
+        let paths: BTreeSet<&str> = texts.chain(input.others.iter().map(String::as_str)).collect();
         let charts = paths.iter().filter(|path| path::name(path) == "Chart.yaml");
         let mut repository = Self {
             input,

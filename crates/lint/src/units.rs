@@ -18,6 +18,15 @@ pub(crate) struct Unit<'a> {
     pub(crate) application: Option<Application<'a>>,
     /// Synced in one go: those of an Application, of a kustomization, or of one folder.
     pub(crate) items: Vec<Item<'a>>,
+    /// Kustomizations of the Application that give everything a namespace: that of the item.
+    pub(crate) overlays: Vec<Item<'a>>,
+}
+
+impl<'a> Unit<'a> {
+    /// What no Application takes.
+    fn alone(items: Vec<Item<'a>>) -> Self {
+        Self { application: None, items, overlays: Vec::new() }
+    }
 }
 
 /// Everything that rules look at.
@@ -68,10 +77,10 @@ impl<'a> Units<'a> {
         }
         for (_, build) in roots {
             let items = units.kept(build);
-            units.units.push(Unit { application: None, items });
+            units.units.push(Unit::alone(items));
         }
         units.push_folders(loose);
-        units.units.push(Unit { application: None, items: rendered });
+        units.units.push(Unit::alone(rendered));
         units
     }
 
@@ -83,7 +92,7 @@ impl<'a> Units<'a> {
         roots: &mut Vec<(&str, Build<'a>)>,
         loose: &mut Vec<Item<'a>>,
     ) {
-        let mut items = Vec::new();
+        let (mut items, mut overlays) = (Vec::new(), Vec::new());
         for (_, source) in application::sources(&application.spec) {
             let folder = Some(text(source, "/path")).filter(|path| !path.is_empty());
             let folder = folder.and_then(|folder| path::join("", folder));
@@ -99,10 +108,22 @@ impl<'a> Units<'a> {
                 self.unchecked.push(Unchecked { file: folder, why });
                 continue;
             }
-            if repository.kustomization(&folder).is_some() && source.get("directory").is_none() {
+            if let Some((file, document)) =
+                repository.kustomization(&folder).filter(|_| source.get("directory").is_none())
+            {
+                // What the Application itself tells Kustomize wins.
+                let given = text(source, "/kustomize/namespace");
+                let namespace = Some(text(document.value(), "/namespace")).filter(|it| !it.is_empty());
+                let overlay =
+                    Item { namespace: namespace.map(str::to_owned), ..kustomize::whole(file, document) };
+                overlays.extend(Some(overlay).filter(|it| it.namespace.is_some() && given.is_empty()));
                 let build = Build::of(repository, &folder);
                 roots.retain(|(root, _)| **root != folder);
-                items.extend(self.kept(build));
+                let mut built = self.kept(build);
+                for item in built.iter_mut().filter(|_| !given.is_empty()) {
+                    item.namespace = Some(given.to_owned());
+                }
+                items.extend(built);
             } else {
                 let found = repository.directory(&folder, source.get("directory").unwrap_or(&Value::Null));
                 let taken: BTreeSet<&str> = found.iter().map(|item| item.source.path.as_str()).collect();
@@ -115,7 +136,7 @@ impl<'a> Units<'a> {
         for item in items.iter_mut().filter(|item| item.namespace.is_none() && !namespace.is_empty()) {
             item.namespace = Some(namespace.to_owned());
         }
-        self.units.push(Unit { application: Some(application.clone()), items });
+        self.units.push(Unit { application: Some(application.clone()), items, overlays });
     }
 
     fn kept(&mut self, build: Build<'a>) -> Vec<Item<'a>> {
@@ -130,7 +151,7 @@ impl<'a> Units<'a> {
         for item in loose {
             folders.entry(item.folder().to_owned()).or_default().push(item);
         }
-        self.units.extend(folders.into_values().map(|items| Unit { application: None, items }));
+        self.units.extend(folders.into_values().map(Unit::alone));
     }
 
     /// All objects. One that several Applications take comes several times.

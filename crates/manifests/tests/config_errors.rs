@@ -414,3 +414,27 @@ fn without_a_file_there_is_no_line() {
       repository that holds their folders
     ");
 }
+
+#[test]
+fn one_slip_is_one_error() {
+    const REST: &str = "git: {url: github.com/a/b}\n";
+    const APPLICATION: &str =
+        "applications: [{name: a, project: ml, source: {path: x}, destination: {namespace: ml}}]\n";
+    for text in [
+        format!("projcts: [{{name: ml, destinations: [{{namespace: ml}}]}}]\n{APPLICATION}{REST}"),
+        format!("projects: [{{nmae: ml, destinations: [{{namespace: ml}}]}}]\n{APPLICATION}{REST}"),
+        format!("projects: [{{name: ml, destnations: [{{namespace: ml}}]}}]\n{APPLICATION}{REST}"),
+        "git: {ulr: github.com/a/b}\nenvironments: [{namespace: dev}]\n".to_owned(),
+        format!("enviroments: [{{namespace: dev}}]\nmodels: {{}}\n{REST}"),
+        format!("cluster: {{provider: context, contxt: x}}\n{REST}"),
+        format!(
+            "notifications: {{services: {{slack: {{slak: {{token: {{env: T}}}}}}}}}}\n\
+             environments: [{{namespace: dev, subscriptions: [{{trigger: on-deployed, service: slack, recipients: [x]}}]}}]\n{REST}"
+        ),
+    ] {
+        let source = Source { name: "gitops.yaml".into(), text: text.clone() };
+        let errors = load(Some(&source), &|_| None, &[]).expect_err("there is a slip").errors;
+        assert_eq!(errors.len(), 1, "{text}{errors:#?}");
+        assert!(errors[0].message.contains("unknown key"), "{errors:#?}");
+    }
+}

@@ -401,3 +401,23 @@ fn what_models_cannot_be_is_said_with_its_place() {
         );
     }
 }
+
+#[test]
+fn servers_of_seldon_core_are_asked_by_the_protocol_that_they_know() {
+    let protocol = |format: &str| {
+        let model = Model { format: Some(format.into()), ..model("iris", Runtime::Seldon) };
+        let objects = objects(&model, &Models::default());
+        let found = objects.iter().find(|object| object.kind() == "SeldonDeployment").expect("there is one");
+        found.text("/spec/protocol").to_owned()
+    };
+    // Without TensorFlow's own, image and GPU of the container would be those of a proxy.
+    for (format, expected) in [
+        ("sklearn", ""),
+        ("mlflow", ""),
+        ("tensorflow", "tensorflow"),
+        ("triton", "v2"),
+        ("huggingface", "v2"),
+    ] {
+        assert_eq!(protocol(format), expected, "{format}");
+    }
+}

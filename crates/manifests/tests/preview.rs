@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use insta::assert_snapshot;
-use manifests::applications::preview::{Cluster, Known, PreviewError, applications};
+use manifests::applications::preview::{Cluster, Known, PreviewError, applications, of_models};
 use manifests::applications::template::Template;
 use manifests::config::{Config, Source, load};
 use manifests::{Object, yaml};
@@ -274,4 +274,52 @@ proptest! {
             drop(template.render(&values));
         }
     }
+}
+
+#[test]
+fn models_are_previewed_by_their_overlays() {
+    let text = "git: {url: github.com/org/gitops, branch: main}\nenvironments: [{namespace: dev}, {namespace: prod}]\n";
+    let told = |text: &str, folders: &[&str]| {
+        let source = Source { name: "gitops.yaml".into(), text: text.into() };
+        let config = load(Some(&source), &|_| None, &[]).unwrap_or_else(|errors| panic!("{errors}")).config;
+        let folders: Vec<String> = folders.iter().map(ToString::to_string).collect();
+        let known = |url: &str, revision: &str| {
+            assert_eq!((url, revision), ("https://github.com/org/gitops", "main"));
+            Ok(folders.clone())
+        };
+        let found = match of_models(&config, &Known { folders: &known, clusters: Vec::new() }) {
+            Ok(found) => found,
+            Err(error) => return format!("error: {error}"),
+        };
+        let line = |one: &Object| {
+            let finalizers = one.list("/metadata/finalizers").len();
+            let (path, to) = (one.text("/spec/source/path"), one.text("/spec/destination/namespace"));
+            format!("{} {path} {to} {finalizers}", one.name())
+        };
+        found.iter().map(line).collect::<Vec<_>>().join("\n")
+    };
+    let with_models = format!("{text}models: {{}}\n");
+    let folders = [
+        "models/Iris_v2/overlays/dev",
+        "models/Iris_v2/overlays/dev/version",
+        "models/churn/overlays/prod",
+        "models/churn/base",
+    ];
+    assert_eq!(told(text, &folders), "");
+    // What a name can't have is normalised, a path is not.
+    assert_eq!(
+        told(&with_models, &folders),
+        "iris-v2-dev models/Iris_v2/overlays/dev dev 1\nchurn-prod models/churn/overlays/prod prod 1"
+    );
+    assert_eq!(
+        told(&format!("{text}models: {{syncPolicy: {{prune: false}}}}\n"), &folders[2..3]),
+        "churn-prod models/churn/overlays/prod prod 0"
+    );
+    assert_eq!(
+        told(&with_models, &["models/churn/overlays/test"]),
+        "error: models/churn/overlays/test is for `test`, which is no environment, so project `models` refuses it"
+    );
+    assert!(
+        told(&with_models, &["models/a_b/overlays/dev", "models/a-b/overlays/dev"]).contains("`a-b-dev`")
+    );
 }

@@ -35,20 +35,42 @@ pub struct Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.from, &self.to) {
-            (None, Some(to)) => write!(f, "{}: {}", self.path, short(to))?,
+            (None, Some(to)) => write!(f, "{}: {}", self.path, self.told(to))?,
             (Some(from), Some(to)) if from == to => write!(f, "{}: another value {HIDDEN}", self.path)?,
             (Some(Value::String(from)), Some(Value::String(to)))
-                if from.contains('\n') && to.contains('\n') =>
+                if from.contains('\n') && to.contains('\n') && !self.is_lua() =>
             {
                 write!(f, "{}: {}", self.path, lines(from, to))?;
             }
-            (Some(from), Some(to)) => write!(f, "{}: {} -> {}", self.path, short(from), short(to))?,
+            (Some(from), Some(to)) => write!(f, "{}: {} -> {}", self.path, self.told(from), self.told(to))?,
             (_, None) => write!(f, "{}: removed", self.path)?,
         }
         match self.owners.as_slice() {
             [] => Ok(()),
             owners => write!(f, " (set by {})", owners.join(", ")),
         }
+    }
+}
+
+impl Change {
+    /// A value; of a text of many lines, how many there are, and of a map with such texts, its keys.
+    fn told(&self, value: &Value) -> String {
+        let is_long = |value: &Value| value.as_str().is_some_and(|text| text.lines().count() > FEW_LINES);
+        match value {
+            Value::String(text) if is_long(value) => {
+                format!("{} lines{}", text.lines().count(), if self.is_lua() { " of Lua" } else { "" })
+            }
+            Value::Object(map) if map.values().any(is_long) => {
+                let keys: Vec<&str> = map.keys().map(String::as_str).collect();
+                format!("{} keys: {}", keys.len(), cut(keys.join(", ")))
+            }
+            _ => short(value),
+        }
+    }
+
+    /// Whether it is a health check of Argo CD.
+    fn is_lua(&self) -> bool {
+        self.path.contains("resource.customizations.health.")
     }
 }
 
@@ -74,9 +96,15 @@ fn lines(from: &str, to: &str) -> String {
     if told.is_empty() { "the same lines, otherwise put".into() } else { told.join(", ") }
 }
 
+/// Texts with more lines are not shown.
+const FEW_LINES: usize = 2;
+
 fn short(value: &Value) -> String {
+    cut(value.to_string())
+}
+
+fn cut(text: String) -> String {
     const LONGEST: usize = 60;
-    let text = value.to_string();
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

@@ -270,6 +270,12 @@ impl Apply {
         self
     }
 
+    /// The changes that the server would refuse: of fields that others own, and that are not taken over by design.
+    pub fn conflicts(&self) -> impl Iterator<Item = &Change> {
+        let is_theirs = |change: &&Change| change.to.is_some() && !change.owners.is_empty();
+        self.changes.iter().filter(|_| !self.force).filter(is_theirs)
+    }
+
     /// Takes the fields over from whoever owns them.
     pub fn forced(mut self) -> Self {
         self.force = true;

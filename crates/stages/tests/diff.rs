@@ -274,3 +274,25 @@ fn a_field_somebody_else_put_beside_ours_stays() {
     let desired = json!({"spec": {"resources": {"limits": {"cpu": "1"}}}});
     assert_eq!(shown(&changes("X", desired, &live)), [""; 0]);
 }
+
+#[test]
+fn texts_of_many_lines_are_counted_and_lua_is_called_so() {
+    let key = "resource.customizations.health.ray.io_RayJob";
+    let lua = |lines: usize| "hs = {}\n".repeat(lines);
+    let fresh = live("ConfigMap", json!({}), Vec::new());
+    let desired = json!({ "data": { key: lua(34), "notes": "a\nb\nc\n", "short": "a\n" } });
+    assert_eq!(
+        shown(&changes("ConfigMap", desired, &fresh)),
+        ["data: 3 keys: notes, resource.customizations.health.ray.io_RayJob, short"]
+    );
+    let there = live("ConfigMap", json!({ "data": { key: lua(34), "other": "x" } }), Vec::new());
+    let desired = json!({ "data": { key: lua(36), "notes": "a\nb\nc\n", "short": "a\n" } });
+    assert_eq!(
+        shown(&changes("ConfigMap", desired, &there)),
+        [
+            "data.notes: 3 lines".to_owned(),
+            format!("data[{key}]: 34 lines of Lua -> 36 lines of Lua"),
+            "data.short: \"a\\n\"".to_owned(),
+        ]
+    );
+}

@@ -53,12 +53,6 @@ impl Seen<'_> {
         }
         let read = format!("{}, {}", count(self.files, "file"), count(self.report.objects, "object"));
         match (self.errors(), self.warnings()) {
-            (0, 0) if self.report.objects == 0 => {
-                print(&format!(
-                    "No object in {}: is this the root of the repository?",
-                    count(self.files, "file")
-                ));
-            }
             (0, 0) => print(&format!("Nothing found in {read}.")),
             (errors, warnings) => {
                 print(&format!("{}, {} in {read}", count(errors, "error"), count(warnings, "warning")));

@@ -160,6 +160,8 @@ impl Human {
         let lines = wrap(&words, &format!("{mark} {:NAME$} ", stage.name), &" ".repeat(NAME + 3));
         lines.iter().for_each(|line| self.print(line));
         self.some_of(&text::plan(plan), verbose);
+        let stops = text::stops(plan);
+        stops.iter().flat_map(|text| wrap(text, "    ", "    ")).for_each(|line| self.print(&line));
         let gaps = plan.not_verified.iter().map(|gap| format!("not verified: {gap}"));
         let notes = plan.notes.iter().cloned().chain(gaps);
         notes.flat_map(|note| wrap(&note, "    ", "    ")).for_each(|line| self.print(&line));

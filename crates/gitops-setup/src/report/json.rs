@@ -101,6 +101,7 @@ pub(super) fn not_checked(file: &str, why: &str) {
 }
 
 pub(super) fn linted(root: &str, files: usize, objects: usize, errors: usize, warnings: usize) {
+    let root = if root.is_empty() { "." } else { root };
     print(&json!({
         "event": "linted", "root": root, "files": files, "objects": objects, "errors": errors, "warnings": warnings,
     }));

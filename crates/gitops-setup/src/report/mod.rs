@@ -6,6 +6,7 @@ mod json;
 mod table;
 mod text;
 
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -301,6 +302,22 @@ impl Report {
             false => self.0.human.plan_of(stage, plan, self.0.verbose),
         }
     }
+}
+
+/// Tells what is wrong with the words of the command line, or the help that they ask for.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let words: Vec<_> = std::env::args_os().collect();
+    let is_json = words.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json")
+        || words.iter().any(|word| word == "--output=json");
+    if is_json && error.use_stderr() {
+        let text = error.render().to_string();
+        let failure = Failure::Usage(text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned());
+        json::failed(&failure);
+        return failure.exit_code();
+    }
+    // A closed pipe (`| head`) ends the printing, not the work.
+    let _closed = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// Tells why a command failed: what, on which object, the likely cause and the next command.

@@ -99,6 +99,27 @@ pub(super) fn plan(plan: &Plan) -> Vec<String> {
     plan.actions.iter().flat_map(action).collect()
 }
 
+/// Where applying a plan would stop, as others own what it changes; `None` where nobody does.
+pub(super) fn stops(plan: &Plan) -> Option<String> {
+    let applies = plan.actions.iter().filter_map(|action| match action {
+        Action::Apply(apply) => Some(apply),
+        _ => None,
+    });
+    let conflicts = applies.flat_map(|apply| apply.conflicts().map(move |change| (&apply.object, change)));
+    let conflicts: Vec<_> = conflicts.collect();
+    let (object, change) = conflicts.first()?;
+    let more = match conflicts.len() - 1 {
+        0 => String::new(),
+        more => format!(" ({more} more like it)"),
+    };
+    Some(format!(
+        "setup stops here: {} of {} is set by {}{more}; to take it over: cargo xtask setup --force-conflicts",
+        change.path,
+        object.reference(),
+        change.owners.join(", ")
+    ))
+}
+
 /// The way back of a stage, a line or a few for each step.
 pub(super) fn undoing(undoing: &Undoing) -> Vec<String> {
     let step = |step: &Undo| match step {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use git_credentials::repository;
 use manifests::applications::preview::{self, Cluster, Known, PreviewError};
 use manifests::config::{ApplicationSet, Config, Git};
-use manifests::{Object, applications, environment, yaml};
+use manifests::{Object, applications, environment, models, yaml};
 use serde_json::json;
 
 use super::print;
@@ -55,8 +55,9 @@ fn configured(config: &Config) -> Vec<Object> {
 
 fn list(session: &Session, output: Output) {
     let config = &session.config;
-    let sets: Vec<Object> =
-        applications::objects(config).into_iter().filter(|one| one.kind() == "ApplicationSet").collect();
+    let of_models = config.models.iter().map(|them| models::application_set(them, config));
+    let sets = applications::objects(config).into_iter().chain(of_models);
+    let sets: Vec<Object> = sets.filter(|one| one.kind() == "ApplicationSet").collect();
     show(output, None, &configured(config));
     if output == Output::Json {
         show(output, None, &sets);
@@ -66,6 +67,11 @@ fn list(session: &Session, output: Output) {
         let generators: Vec<&str> = set.generators.iter().map(|generator| generator.name()).collect();
         session.report.paragraph(&format!("ApplicationSet {}: {}", set.name, generators.join(", ")));
     }
+    if let Some(models) = &config.models {
+        let name = models::application_set(models, config);
+        let text = format!("ApplicationSet {}: overlays of models in {}/", name.name(), models.folder);
+        session.report.paragraph(&text);
+    }
     if !sets.is_empty() {
         session.report.paragraph("what comes of them: cargo xtask applications preview");
     }
@@ -73,15 +79,19 @@ fn list(session: &Session, output: Output) {
 
 fn preview(session: &Session, output: Output, args: &Preview) -> Result<(), Failure> {
     let config = &session.config;
-    let chosen = |set: &&ApplicationSet| args.name.as_ref().is_none_or(|name| *name == set.name);
-    let sets: Vec<&ApplicationSet> = config.application_sets.iter().filter(chosen).collect();
+    let models = config.models.iter().map(|them| models::application_set(them, config).name().to_owned());
+    let models = models.map(|name| (name, None));
+    let all: Vec<(String, Option<&ApplicationSet>)> =
+        config.application_sets.iter().map(|set| (set.name.clone(), Some(set))).chain(models).collect();
+    let chosen = |(known, _): &&(String, _)| args.name.as_ref().is_none_or(|name| name == known);
+    let sets: Vec<&(String, Option<&ApplicationSet>)> = all.iter().filter(chosen).collect();
     if sets.is_empty() {
-        let names: Vec<&str> = config.application_sets.iter().map(|set| set.name.as_str()).collect();
+        let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
         return Err(Failure::Usage(match (&args.name, names.as_slice()) {
             (Some(name), [_, ..]) => {
                 format!("there is no ApplicationSet `{name}`; there is {}", names.join(", "))
             }
-            _ => "no `applicationSets` are configured\n  see what there is to configure: cargo xtask init"
+            _ => "neither `applicationSets` nor `models` are configured\n  see what there is to configure: cargo xtask init"
                 .into(),
         }));
     }
@@ -93,21 +103,24 @@ fn preview(session: &Session, output: Output, args: &Preview) -> Result<(), Fail
         .map(|one| (one.name().to_owned(), "the configuration".to_owned()))
         .collect();
     let mut unknown = Vec::new();
-    for set in sets {
-        let found = match preview::applications(set, config, &known) {
+    for (set, written) in sets {
+        let found = match written {
+            Some(set) => preview::applications(set, config, &known),
+            None => preview::of_models(config, &known),
+        };
+        let found = match found {
             Ok(found) => found,
             Err(PreviewError::Folders(why)) => {
-                unknown.push(format!("ApplicationSet {}: not previewed: {why}", set.name));
+                unknown.push(format!("ApplicationSet {set}: not previewed: {why}"));
                 continue;
             }
-            Err(error) => return Err(Failure::Usage(format!("ApplicationSet {}: {error}", set.name))),
+            Err(error) => return Err(Failure::Usage(format!("ApplicationSet {set}: {error}"))),
         };
         for application in &found {
-            let other = names.insert(application.name().to_owned(), format!("ApplicationSet {}", set.name));
+            let other = names.insert(application.name().to_owned(), format!("ApplicationSet {set}"));
             if let Some(other) = other {
                 return Err(Failure::Usage(format!(
-                    "ApplicationSet {}: Application {} comes of {other} as well; one would undo the other",
-                    set.name,
+                    "ApplicationSet {set}: Application {} comes of {other} as well; one would undo the other",
                     application.name()
                 )));
             }
@@ -115,8 +128,8 @@ fn preview(session: &Session, output: Output, args: &Preview) -> Result<(), Fail
         match args.yaml && output == Output::Human {
             true => found.iter().for_each(|one| print(&format!("---\n{}", yaml::to_string(one)))),
             false => {
-                tell(session, args, &format!("ApplicationSet {}: {}", set.name, told(found.len())));
-                show(output, Some(&set.name), &found);
+                tell(session, args, &format!("ApplicationSet {set}: {}", told(found.len())));
+                show(output, Some(set), &found);
             }
         }
     }

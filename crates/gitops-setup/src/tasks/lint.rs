@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
+use git_credentials::checkout::Checkout;
 use ignore::{DirEntry, WalkBuilder};
 use lint::{File, Input, RULES, Rendered, Unchecked};
 use manifests::{files, yaml};
@@ -25,12 +26,16 @@ pub(crate) fn run(global: &Global, args: &Lint) -> Result<ExitCode, Failure> {
     }
     let mut input = Input::default();
     let unread = read(&args.path, &mut input)?;
+    input.checkout = checkout(&args.path);
     render(global, args, &mut input)?;
     let mut report = lint::lint(&input);
     report.unchecked.extend(unread);
     // A file is named below its folder.
     let root = if args.path.is_file() { args.path.parent().unwrap_or(Path::new("")) } else { &args.path };
     let root = root.to_str().filter(|root| *root != ".").unwrap_or_default();
+    if report.in_files == 0 && report.findings.is_empty() && report.unchecked.is_empty() {
+        nothing(args, &input)?;
+    }
     let seen = Seen { root, files: input.files.len(), report: &report };
     match (args.format, global.output) {
         (Some(LintFormat::Sarif), _) => {
@@ -42,6 +47,24 @@ pub(crate) fn run(global: &Global, args: &Lint) -> Result<ExitCode, Failure> {
     }
     let fails = seen.errors() > 0 || (args.strict && seen.warnings() > 0);
     Ok(if fails { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
+}
+
+/// Refuses a folder without anything to look at: a wrong path would pass for ever. The folder of the configuration may
+/// hold nothing else, as what that renders to was looked at.
+fn nothing(args: &Lint, input: &Input) -> Result<(), Failure> {
+    let root = args.path.canonicalize().ok();
+    let is_inside = |rendered: &Rendered| {
+        let config = Path::new(&rendered.file).canonicalize();
+        config.is_ok_and(|config| root.as_ref().is_some_and(|root| config.starts_with(root)))
+    };
+    if input.rendered.iter().any(is_inside) {
+        return Ok(());
+    }
+    let files = crate::report::count(input.files.len(), "file");
+    Err(Failure::Precondition(format!(
+        "{}: nothing to look at: no Kubernetes object in {files}\n  is this the root of the repository? cargo xtask lint PATH",
+        args.path.display()
+    )))
 }
 
 /// A folder as code hosts know it: below the current one. Of others, files are named without it.
@@ -94,11 +117,20 @@ fn read(path: &Path, input: &mut Input) -> Result<Vec<Unchecked>, Failure> {
         let name = name(entry.path(), &root);
         match text(&entry) {
             Ok(Some(text)) => input.files.push(File { path: name, text }),
-            Ok(None) => {}
-            Err(why) => unread.push(Unchecked { file: name, why }),
+            Ok(None) => input.others.push(name),
+            Err(why) => {
+                input.others.push(name.clone());
+                unread.push(Unchecked { file: name, why });
+            }
         }
     }
     Ok(unread)
+}
+
+/// Of which repository a folder is a checkout; `None` also where git can't say, and then nothing follows from it.
+fn checkout(path: &Path) -> Option<lint::Checkout> {
+    let checkout = Checkout::of(path).ok().filter(|checkout| checkout.is_whole(path))?;
+    Some(lint::Checkout { remotes: checkout.remotes().ok()?, branch: checkout.branch().ok()? })
 }
 
 /// A link may lead anywhere; what is not below the root is in no repository.

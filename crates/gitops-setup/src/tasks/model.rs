@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use git_credentials::checkout::{Checkout, CheckoutError};
 use manifests::models::{self, Deployed, FileChange, Files, ModelError};
+use manifests::repository::same_place;
 
 use crate::args::{AddModel, Global, Model, Place, Written};
 use crate::failure::Failure;
@@ -101,8 +102,34 @@ impl Work<'_> {
             Err(error @ CheckoutError::None(_)) if !url.is_empty() => {
                 Err(Failure::Precondition(format!("{error}: git clone {url}")))
             }
-            checkout => Ok(checkout?),
+            checkout => {
+                let checkout = checkout?;
+                self.tell_remotes(&checkout, &url)?;
+                Ok(checkout)
+            }
         }
+    }
+
+    /// Says where a checkout is none of the repository that Argo CD reads. It is no refusal: an address may have more
+    /// than one form.
+    fn tell_remotes(&self, checkout: &Checkout, url: &str) -> Result<(), Failure> {
+        let remotes = checkout.remotes()?;
+        if url.is_empty() || remotes.iter().any(|remote| same_place(remote, url)) {
+            return Ok(());
+        }
+        let top = checkout.top().display();
+        let report = &self.session.report;
+        report.paragraph(&match remotes.is_empty() {
+            true => format!("Note: {top} has no remote, and Argo CD reads {url}"),
+            false => format!(
+                "Note: no remote of {top} leads to {url}, which Argo CD reads. Is this the checkout of another repository? \
+                 `--folder` names the right one."
+            ),
+        });
+        if remotes.is_empty() {
+            report.line(&format!("  git remote add origin {url}"));
+        }
+        Ok(())
     }
 
     /// Shows what changes, writes it, and commits it where that is asked for. `changes` is asked with whether files
@@ -140,9 +167,9 @@ impl Work<'_> {
             match checkout.commit(&paths, message, self.session.config.git.author.as_ref())? {
                 Some(commit) => {
                     report.paragraph(&format!("Committed {commit}: {message}"));
-                    report.line(match checkout.is_on_branch()? {
-                        true => "Push it: git push",
-                        false => {
+                    report.line(match checkout.branch()? {
+                        Some(_) => "Push it: git push",
+                        None => {
                             "It is on no branch (detached HEAD). Make one, and push that: git switch -c NAME"
                         }
                     });

@@ -80,8 +80,17 @@ async fn applications(client: &::cluster::Client, session: &Session, report: &Re
     Ok(())
 }
 
+/// What has no status yet.
+const UNSEEN: &str = "not verified: no controller of Argo CD has looked at it yet";
+
 /// How an Application stands, in two words: `Synced Healthy`.
 fn application_status(application: &Object) -> String {
+    if ["/status/sync/status", "/status/health/status"]
+        .iter()
+        .all(|pointer| application.text(pointer).is_empty())
+    {
+        return UNSEEN.into();
+    }
     let word = |pointer| match application.text(pointer) {
         "" => "Unknown".to_owned(),
         word => word.to_owned(),
@@ -98,7 +107,7 @@ fn set_status(set: &Object) -> String {
     match (holds("ErrorOccurred"), holds("ResourcesUpToDate")) {
         (Some(error), _) => error["message"].as_str().unwrap_or("an error").to_owned(),
         (None, Some(_)) => "up to date".into(),
-        (None, None) => "Unknown".into(),
+        (None, None) => UNSEEN.into(),
     }
 }
 
@@ -109,13 +118,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_nobody_has_looked_at_is_not_called_unknown() {
+        let told = |status: serde_json::Value| {
+            let object = Object::new(&ObjectRef::namespaced(ARGOPROJ, "Application", "argocd", "x"));
+            application_status(&object.with("status", status))
+        };
+        assert_eq!(told(json!({})), UNSEEN);
+        assert_eq!(told(json!({ "sync": { "status": "Unknown" } })), "Unknown Unknown");
+        let status = json!({ "sync": { "status": "Synced" }, "health": { "status": "Healthy" } });
+        assert_eq!(told(status), "Synced Healthy");
+    }
+
+    #[test]
     fn a_set_tells_its_error_first() {
         let condition = |kind: &str, status: &str| json!({ "type": kind, "status": status, "message": kind });
         let told = |conditions: &[serde_json::Value]| {
             let object = Object::new(&ObjectRef::namespaced(ARGOPROJ, "ApplicationSet", "argocd", "x"));
             set_status(&object.with("status", json!({ "conditions": conditions })))
         };
-        assert_eq!(told(&[]), "Unknown");
+        assert_eq!(told(&[]), UNSEEN);
         let fine = condition("ResourcesUpToDate", "True");
         assert_eq!(told(&[condition("ErrorOccurred", "False"), fine.clone()]), "up to date");
         assert_eq!(told(&[fine, condition("ErrorOccurred", "True")]), "ErrorOccurred");

@@ -3,10 +3,13 @@
 mod duplicate_object;
 mod gpu_without_limit;
 mod image_without_tag;
+mod invalid_kustomization;
 mod missing_destination;
 mod missing_file;
 mod missing_project;
 mod missing_repo;
+mod missing_source;
+mod namespace_differs;
 mod not_yaml;
 mod plain_secret;
 mod project_allows_everything;
@@ -38,10 +41,13 @@ pub const RULES: &[Rule] = &[
     duplicate_object::RULE,
     gpu_without_limit::RULE,
     image_without_tag::RULE,
+    invalid_kustomization::RULE,
     missing_destination::RULE,
     missing_file::RULE,
     missing_project::RULE,
     missing_repo::RULE,
+    missing_source::RULE,
+    namespace_differs::RULE,
     not_yaml::RULE,
     plain_secret::RULE,
     project_allows_everything::RULE,

@@ -42,7 +42,7 @@ fn of_spec(project: &Item<'_>, application: &Application<'_>) -> Vec<Finding> {
         }
         let shown = project::shown(url);
         let message = format!("{} does not allow the repository {shown}", project.place());
-        let hint = format!("add it to `sourceRepos` of AppProject {}", project.name());
+        let hint = format!("add it to {}", project::place_of(project, "sourceRepos"));
         findings.push(application.item.error(ID, &format!("{spec}{at}/repoURL"), message, hint));
     }
     let (server, name, namespace) = application.destination();
@@ -51,7 +51,7 @@ fn of_spec(project: &Item<'_>, application: &Application<'_>) -> Vec<Finding> {
         let cluster = if name.is_empty() { &server } else { &name };
         let message =
             format!("{} does not allow namespace `{namespace}` of cluster {cluster}", project.place());
-        let hint = format!("add it to `destinations` of AppProject {}", project.name());
+        let hint = format!("add it to {}", project::place_of(project, "destinations"));
         findings.push(application.item.error(ID, &format!("{spec}/destination"), message, hint));
     }
     findings
@@ -73,16 +73,16 @@ fn of_kinds(
             continue;
         }
         let kind = project::group_kind(item.group(), item.kind());
-        let kinds = project::kinds(project, list);
+        let kinds = project::kinds(project, list, item.group());
         let scope = if is_cluster_scoped { "cluster-wide" } else { "namespaced" };
         let (why, hint) = if list.ends_with("Blacklist") {
-            (format!("denies {kinds}"), format!("take it out of `{list}`"))
+            (format!("denies {kinds}"), "take it out of")
         } else {
-            let entry = format!("{{group: '{}', kind: {}}}", item.group(), item.kind());
-            (format!("allows only these {scope} kinds: {kinds}"), format!("add `{entry}` to `{list}`"))
+            (format!("allows only these {scope} kinds: {kinds}"), "add it to")
         };
         let message = format!("{} brings {kind}, but {} {why}", application.label(), project.place());
-        let hint = format!("{hint} of AppProject {}", project.name());
+        let entry = format!("{{group: '{}', kind: {}}}", item.group(), item.kind());
+        let hint = format!("{hint} {}: `{entry}`", project::place_of(project, list));
         findings.push(item.error(ID, "/kind", message, hint));
     }
     findings
@@ -99,22 +99,23 @@ fn of_namespaces(
     if server.is_empty() && name.is_empty() {
         return Vec::new();
     }
-    let elsewhere =
-        unit.items.iter().filter(|item| !context.scopes.is_cluster_scoped(item)).filter_map(|item| {
-            let namespace = item.namespace.as_deref().filter(|namespace| *namespace != own)?;
-            if project::allows_namespace(project, application, namespace) {
-                return None;
-            }
-            let message = format!(
-                "{} brings an object into namespace `{namespace}`, which {} does not allow",
-                application.label(),
-                project.place()
-            );
-            let hint = format!(
-                "add it to `destinations` of AppProject {}, or correct the namespace",
-                project.name()
-            );
-            Some(item.error(ID, "/metadata/namespace", message, hint))
-        });
-    elsewhere.collect()
+    let is_refused =
+        |namespace: &str| namespace != own && !project::allows_namespace(project, application, namespace);
+    let finding = |item: &Item<'_>, pointer: &str, what: &str| {
+        let namespace = item.namespace.as_deref().filter(|namespace| is_refused(namespace))?;
+        let message = format!(
+            "{} brings {what} into namespace `{namespace}`, which {} does not allow",
+            application.label(),
+            project.place()
+        );
+        let place = project::place_of(project, "destinations");
+        let hint = format!("correct the namespace, or add it to {place}");
+        Some(item.error(ID, pointer, message, hint))
+    };
+    let overlays =
+        unit.overlays.iter().filter_map(|overlay| finding(overlay, "/namespace", "everything here"));
+    // What an overlay gives its namespace has been told with it.
+    let is_told = |item: &&Item<'_>| unit.overlays.iter().any(|overlay| overlay.namespace == item.namespace);
+    let items = unit.items.iter().filter(|item| !context.scopes.is_cluster_scoped(item) && !is_told(item));
+    overlays.chain(items.filter_map(|item| finding(item, "/metadata/namespace", "an object"))).collect()
 }

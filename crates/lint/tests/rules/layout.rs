@@ -74,8 +74,9 @@ fn entries_of_kustomizations_lead_somewhere() {
 #[test]
 fn what_only_kustomize_knows_is_named() {
     let unchecked = |text: &str| {
+        let text = format!("resources: []\n{text}");
         let all = [
-            ("a/kustomization.yaml", text),
+            ("a/kustomization.yaml", text.as_str()),
             ("a/t.yaml", "apiVersion: x/v1\nkind: T\nmetadata: {name: t}\n"),
         ];
         let report = lint(&all);
@@ -97,11 +98,14 @@ fn a_circle_of_kustomizations_ends() {
 #[test]
 fn labels_with_versions_stay_out_of_selectors() {
     assert_eq!(
-        found(&[("a/kustomization.yaml", "commonLabels:\n  app.kubernetes.io/version: v1\n")]),
+        found(&[("a/kustomization.yaml", "commonLabels:\n  app.kubernetes.io/version: v1\nresources: []\n")]),
         [("version-in-selector", 2)]
     );
     assert_eq!(
-        found(&[("a/kustomization.yaml", "labels: [{pairs: {version: v1}}]\ncommonLabels: {app: x}\n")]),
+        found(&[(
+            "a/kustomization.yaml",
+            "labels: [{pairs: {version: v1}}]\ncommonLabels: {app: x}\nresources: []\n"
+        )]),
         []
     );
 }
@@ -151,6 +155,19 @@ fn application_sets_take_what_their_applications_take() {
             "{git: {repoURL: https://a.b/c, directories: [{path: 'config/_*'}]}}",
             "models/a/overlays/{{ .path.basenameNormalized }}",
             true,
+        ),
+        // A folder whose name Argo CD has to change for the name of an Application is still found by its path.
+        (
+            true,
+            "{git: {repoURL: https://a.b/c, directories: [{path: 'config/*'}]}}",
+            "models/a/overlays/{{ .path.basename | normalize }}",
+            true,
+        ),
+        (
+            true,
+            "{git: {repoURL: https://a.b/c, directories: [{path: 'config/*'}]}}",
+            "models/a/overlays/{{ .path.basename | lower }}",
+            false,
         ),
         (false, "{list: {elements: [{m: a, e: dev}]}}", "models/{{m}}/overlays/{{e}}", true),
         (

@@ -2,11 +2,13 @@
 
 mod documents;
 mod garbage;
+mod kustomizations;
 mod layout;
 mod notifications;
 mod placeholders;
 mod projects;
 mod secrets;
+mod sources;
 mod support;
 mod table;
 mod waves;

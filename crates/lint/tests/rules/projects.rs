@@ -175,3 +175,35 @@ fn what_our_configuration_renders_is_looked_at() {
     input.repository = Some("https://a.b/other".into());
     assert_eq!(lint::lint(&input).findings, []);
 }
+
+#[test]
+fn of_many_kinds_those_that_are_near_are_named() {
+    let kinds: Vec<String> = (0..40).map(|n| format!("{{group: g{n}, kind: K{n}}}")).collect();
+    let list =
+        format!("namespaceResourceWhitelist: [{}, {{group: apps, kind: StatefulSet}}]", kinds.join(", "));
+    let (project, application) = (project(&format!("{{{OPEN}, {list}}}")), application(SPEC));
+    let mut input = files(&[("app/x.yaml", DEPLOYMENT), ("a.yaml", &application), ("p.yaml", &project)]);
+    let finding = |input: &lint::Input| lint::lint(input).findings.remove(0);
+    let found = finding(&input);
+    assert!(
+        found.message.ends_with(": apps/StatefulSet, g0/K0, g1/K1, g2/K2, g3/K3, g4/K4, g5/K5 … and 34 more"),
+        "{}",
+        found.message
+    );
+    assert_eq!(
+        found.hint,
+        "add it to `namespaceResourceWhitelist` of AppProject ml: `{group: 'apps', kind: Deployment}`"
+    );
+    // Of a project that our configuration makes, the configuration is what is to be changed.
+    let object = yaml::parse_objects(&project).expect("objects").remove(0);
+    input.files.retain(|file| file.path != "p.yaml");
+    for (stage, expected) in [
+        ("applications", "`namespaceResources` of project ml in gitops.yaml"),
+        ("models", "in the cluster, by `kubectl edit appproject`"),
+    ] {
+        let rendered = Rendered { stage: stage.into(), file: "gitops.yaml".into(), object: object.clone() };
+        input.rendered = vec![rendered];
+        let hint = finding(&input).hint;
+        assert!(hint.contains(expected), "{hint}");
+    }
+}

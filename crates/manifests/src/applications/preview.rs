@@ -10,12 +10,13 @@ use serde_json::{Map, Value, json};
 use super::folder::{self, Selection, normalized};
 use super::set;
 use super::template::{Template, TemplateError};
-use crate::argocd::application::FINALIZER;
+use crate::argocd::application::with_finalizer;
 use crate::argocd::names::{ARGOPROJ, IN_CLUSTER};
 use crate::config::{
     self, ApplicationSet, ApplicationTemplate, Clusters, Config, DNS_NAME, Generator, GitDirectories, Matrix,
     Operator,
 };
+use crate::models;
 use crate::object::{self, Object};
 
 /// All folders of a repository, by its address and a revision, but the hidden ones; or why they are not known.
@@ -84,7 +85,7 @@ pub fn applications(
     for generator in &set.generators {
         for values in source.values(generator)? {
             let values = values.into();
-            let application = application(set, config, &template, &values)?;
+            let application = finalized(application(config, &template, &values)?, set);
             let typed = fill(&object::to_json(&set.template), &values, "template")?;
             let typed: ApplicationTemplate = serde_json::from_value(typed).expect("only texts have changed");
             if let Some(why) = config::refusals(config, &typed.application()).into_iter().next() {
@@ -114,13 +115,41 @@ fn is_list(generator: &Generator) -> bool {
     }
 }
 
+/// The Applications of the set that follows models: one for each overlay, which has to be of an environment. Empty
+/// where no models are configured.
+pub fn of_models(config: &Config, known: &Known<'_>) -> Result<Vec<Object>, PreviewError> {
+    let Some(models) = &config.models else { return Ok(Vec::new()) };
+    let set = models::application_set(models, config);
+    let template = set.get("/spec/template").cloned().unwrap_or_default();
+    let directories = vec![models::overlays(models)];
+    let overlays = GitDirectories { repo_url: None, revision: None, directories };
+    let mut names = BTreeSet::new();
+    let mut applications = Vec::new();
+    for values in (Source { config, known }).folders(&overlays)? {
+        let application = application(config, &template, &values.into())?;
+        let namespace = application.text("/spec/destination/namespace");
+        if !config.environments.iter().any(|environment| environment.namespace == namespace) {
+            let path = application.text("/spec/source/path");
+            let project = &models.project;
+            return Err(PreviewError::Refused(format!(
+                "{path} is for `{namespace}`, which is no environment, so project `{project}` refuses it"
+            )));
+        }
+        if !names.insert(application.name().to_owned()) {
+            return Err(PreviewError::Twice(application.name().to_owned()));
+        }
+        applications.push(application);
+    }
+    Ok(applications)
+}
+
+/// With the finalizer that Argo CD gives to Applications of a set.
+fn finalized(application: Object, set: &ApplicationSet) -> Object {
+    if set.preserve_resources_on_deletion { application } else { with_finalizer(application) }
+}
+
 /// One Application, as Argo CD makes it of the template.
-fn application(
-    set: &ApplicationSet,
-    config: &Config,
-    template: &Value,
-    values: &Value,
-) -> Result<Object, PreviewError> {
+fn application(config: &Config, template: &Value, values: &Value) -> Result<Object, PreviewError> {
     let mut filled = fill(template, values, "template")?;
     let name = filled["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     if !Regex::new(DNS_NAME).is_ok_and(|regex| regex.is_match(&name)) {
@@ -128,9 +157,6 @@ fn application(
     }
     let mut metadata = filled["metadata"].take();
     metadata["namespace"] = config.argocd.namespace.as_str().into();
-    if !set.preserve_resources_on_deletion {
-        metadata["finalizers"] = json!([FINALIZER]);
-    }
     let value = json!({
         "apiVersion": ARGOPROJ, "kind": "Application", "metadata": metadata, "spec": filled["spec"].take(),
     });

@@ -258,7 +258,8 @@ fn project(config: &Config, place: &str, application: &Application) -> Vec<Clash
             [] => "there is none; add it to `projects`".to_owned(),
             names => format!("expected {}{meant}", words::list(names)),
         };
-        return vec![Clash::new(&[&path], format!("`{path}` is `{name}`, which is no project; {there}"))];
+        let message = format!("`{path}` is `{name}`, which is no project; {there}");
+        return vec![Clash::new(&[&path, "projects"], message)];
     };
     let mut clashes = Vec::new();
     let to = &application.destination;

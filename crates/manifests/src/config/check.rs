@@ -25,17 +25,21 @@ pub(super) struct Checked {
     /// Where the sound values come from.
     pub(super) origins: BTreeMap<String, Origin>,
     pub(super) errors: Vec<ConfigError>,
+    /// Paths of keys that unknown ones were probably meant to be: what is said to be missing there is not.
+    pub(super) meant: Vec<String>,
 }
 
 /// Checks a whole configuration.
 pub(super) fn check(tree: &Node) -> Checked {
     let schema = super::schema::generate();
-    let mut checker = Checker { root: &schema, origins: BTreeMap::new(), errors: Vec::new() };
+    let mut checker =
+        Checker { root: &schema, origins: BTreeMap::new(), errors: Vec::new(), meant: Vec::new() };
     let value = checker.node(tree, Rule { schema: &schema, secret: false }, "");
     Checked {
         value: value.unwrap_or_else(|| Value::Object(Map::new())),
         origins: checker.origins,
         errors: checker.errors,
+        meant: checker.meant,
     }
 }
 
@@ -43,6 +47,7 @@ struct Checker<'s> {
     root: &'s Value,
     origins: BTreeMap<String, Origin>,
     errors: Vec<ConfigError>,
+    meant: Vec<String>,
 }
 
 /// A schema, and whether what is checked against it may be a secret in the wrong place.
@@ -229,6 +234,8 @@ impl<'s> Checker<'s> {
     fn unknown_key(&mut self, entry: &Entry, rule: Rule<'_>, path: &str) {
         let known: Vec<_> = rule.properties().map(|key| format!("`{key}`")).collect();
         let meant = words::did_you_mean(&entry.key, rule.properties());
+        let near = rule.properties().filter(|key| words::is_near(&entry.key, key));
+        self.meant.extend(near.map(|key| path::of_key(path, key)));
         let place = if path.is_empty() { String::new() } else { format!(" in {path}") };
         let key = rule.name("unknown key", &entry.key);
         let message = format!("{key}{place}; expected {}{meant}", words::list(&known));

@@ -75,7 +75,10 @@ pub fn load(
     let config = serde_json::from_value::<Config>(checked.value);
     match &config {
         Ok(_) if errors.len() > MANY_ERRORS => {}
-        Ok(config) => errors.extend(combinations(config, &tree, &errors)),
+        Ok(config) => {
+            let faulty = errors.iter().map(|error| error.path.clone()).chain(checked.meant).collect();
+            errors.extend(combinations(config, &tree, faulty));
+        }
         // A mistake that was found already explains why the rest does not fit together.
         Err(_) if !errors.is_empty() => {}
         Err(error) => errors.push(whole_file(error.to_string())),
@@ -118,10 +121,10 @@ fn read(file: Option<&Source>) -> Result<Node, ConfigError> {
     Ok(if matches!(tree.data, Data::Null) { Node::empty_map(Origin::WHOLE_FILE) } else { tree })
 }
 
-/// Impossible combinations, less those with values that are wrong in themselves.
-fn combinations(config: &Config, tree: &Node, errors: &[ConfigError]) -> Vec<ConfigError> {
+/// Impossible combinations, less those with values at paths that are faulty in themselves.
+fn combinations(config: &Config, tree: &Node, faulty: Vec<String>) -> Vec<ConfigError> {
     let sound = |clash: &Clash| {
-        clash.paths.iter().all(|path| errors.iter().all(|error| !path::related(&error.path, path)))
+        clash.paths.iter().all(|path| faulty.iter().all(|faulty| !path::related(faulty, path)))
     };
     combinations::find(config).into_iter().filter(sound).map(|clash| locate(clash, tree)).collect()
 }

@@ -36,3 +36,4 @@ pub use schema::schema;
 pub use template::template;
 pub use types::*;
 pub use url::{BadUrl, Transport};
+pub use words::did_you_mean;

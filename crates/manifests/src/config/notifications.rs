@@ -85,12 +85,22 @@ fn subscription(place: &str, subscription: &Subscription, separator: char, confi
     let Subscription { trigger, service, recipients: named } = subscription;
     let triggers = notifications::triggers(notifications);
     if !triggers.contains_key(trigger) {
-        clashes.push(undefined(&format!("{place}.trigger"), "trigger", trigger, triggers.keys()));
+        clashes.push(undefined(
+            &[&format!("{place}.trigger"), "notifications.triggers"],
+            "trigger",
+            trigger,
+            triggers.keys(),
+        ));
     }
     match notifications.services.get(service) {
         None => {
             let known = notifications.services.keys();
-            clashes.push(undefined(&format!("{place}.service"), "service", service, known));
+            clashes.push(undefined(
+                &[&format!("{place}.service"), "notifications.services"],
+                "service",
+                service,
+                known,
+            ));
         }
         Some(found) => {
             clashes.extend(destinations(place, service, found, named));
@@ -112,7 +122,8 @@ fn subscription(place: &str, subscription: &Subscription, separator: char, confi
     clashes
 }
 
-fn undefined<'a>(path: &str, what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Clash {
+/// The first path is that of the name, the others those under which it might be defined.
+fn undefined<'a>(paths: &[&str], what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Clash {
     let known: Vec<&String> = known.collect();
     let meant = words::did_you_mean(name, known.iter().map(|name| name.as_str()));
     let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
@@ -120,7 +131,7 @@ fn undefined<'a>(path: &str, what: &str, name: &str, known: impl Iterator<Item =
         [] => format!("{what} `{name}` is not defined, and no other is"),
         known => format!("{what} `{name}` is not defined; expected {}{meant}", words::list(known)),
     };
-    Clash::new(&[path], message)
+    Clash::new(paths, message)
 }
 
 /// What goes with the kind of service.
@@ -135,7 +146,9 @@ fn destinations(place: &str, name: &str, service: &NotificationService, recipien
         (NotificationService::Pagerduty { integration_keys }, [_, ..]) => {
             let unknown = recipients.iter().filter(|recipient| !integration_keys.contains_key(*recipient));
             unknown
-                .map(|recipient| undefined(place[0], "integration key", recipient, integration_keys.keys()))
+                .map(|recipient| {
+                    undefined(&place[..1], "integration key", recipient, integration_keys.keys())
+                })
                 .collect()
         }
         (_, []) => {
@@ -308,7 +321,12 @@ fn triggers(notifications: &Notifications) -> Vec<Clash> {
             let place = format!("{}.send", path::of_item(&place, index));
             let unknown = condition.send.iter().enumerate().filter(|(_, name)| !templates.contains(*name));
             clashes.extend(unknown.map(|(index, name)| {
-                undefined(&path::of_item(&place, index), "template", name, templates.iter())
+                undefined(
+                    &[&path::of_item(&place, index), "notifications.templates"],
+                    "template",
+                    name,
+                    templates.iter(),
+                )
             }));
         }
     }

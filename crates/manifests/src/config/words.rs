@@ -48,7 +48,7 @@ pub(super) fn pattern(pattern: &str) -> String {
 }
 
 /// ``; did you mean `x`?`` where one of the names is near; otherwise nothing.
-pub(super) fn did_you_mean<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let nearest = names.into_iter().filter_map(|name| nearness(given, name).map(|distance| (distance, name)));
     let nearest = nearest.min_by_key(|(distance, _)| *distance);
     nearest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
@@ -78,18 +78,22 @@ fn fold(name: &str) -> Vec<char> {
     name.chars().filter(|c| !"-_ ".contains(*c)).flat_map(char::to_lowercase).take(64).collect()
 }
 
-/// Levenshtein distance.
+/// How many letters have to be put in, taken out, changed, or swapped with the next one.
 fn distance(one: &[char], other: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
     for (i, a) in one.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        let mut row = vec![i + 1];
         for (j, b) in other.iter().enumerate() {
-            let substituted = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+            let changed = rows[i][j] + usize::from(a != b);
+            let mut least = changed.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
         }
+        rows.push(row);
     }
-    row[other.len()]
+    rows[one.len()][other.len()]
 }
 
 #[cfg(test)]
@@ -103,7 +107,8 @@ mod tests {
         assert_eq!(meant("namspace"), "; did you mean `namespace`?");
         assert_eq!(meant("node_image"), "; did you mean `nodeImage`?");
         assert_eq!(meant("Nodes"), "; did you mean `nodes`?");
-        assert_eq!(meant("vai"), "");
+        assert_eq!(meant("vai"), "; did you mean `via`?");
+        assert_eq!(meant("avi2"), "");
         assert_eq!(meant("colour"), "");
         assert_eq!(meant(""), "");
     }

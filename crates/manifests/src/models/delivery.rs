@@ -44,7 +44,7 @@ pub fn application_set(models: &Models, config: &Config) -> Object {
     let generator = GitSpec {
         repo_url: config.git.repo_url(),
         revision: revision(config),
-        directories: vec![GitDirectory { path: format!("{}/*/overlays/*", models.folder), exclude: false }],
+        directories: vec![overlays(models)],
     };
     let model = format!("{{{{ index .path.segments {} | normalize }}}}", models.folder.split('/').count());
     let name = format!("{model}-{{{{ .path.basenameNormalized }}}}");
@@ -57,6 +57,11 @@ pub fn application_set(models: &Models, config: &Config) -> Object {
     let generators = vec![OneGenerator::Git(generator)];
     let spec = SetSpec::new(generators, template(&application), &config.argocd.version).preserving(!prune);
     of_ours("ApplicationSet", &config.argocd.namespace, APPLICATION_SET).with("spec", to_json(&spec))
+}
+
+/// Where the overlays of all models are.
+pub(crate) fn overlays(models: &Models) -> GitDirectory {
+    GitDirectory { path: format!("{}/*/overlays/*", models.folder), exclude: false }
 }
 
 fn application(models: &Models, config: &Config) -> ApplicationSpec {

@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 pub use change::{Changes, FileChange, Files, lines};
-pub(crate) use delivery::APPLICATION_SET;
+pub(crate) use delivery::{APPLICATION_SET, overlays};
 pub use delivery::{application_set, project};
 pub use error::ModelError;
 pub use image::Image;

@@ -190,7 +190,7 @@ impl Model {
             (Runtime::Seldon | Runtime::SeldonCore2, None, _) => {
                 value("--model-format", "say what the model was trained with, such as sklearn".into())
             }
-            (Runtime::Seldon, Some(format), _) if super::seldon::server(format).is_none() => {
+            (Runtime::Seldon, Some(format), _) if !super::seldon::serves(format) => {
                 value("--model-format", format!("Seldon Core has servers for {}", super::seldon::formats()))
             }
             (Runtime::SeldonCore2, _, Some(_)) => {

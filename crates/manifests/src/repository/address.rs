@@ -37,9 +37,37 @@ pub fn normalised_address(address: &str) -> String {
     address.strip_suffix(".git").map_or(address.clone(), str::to_owned)
 }
 
+/// Whether two addresses are of one place, whatever the protocol, user and port that it is reached by: a checkout may
+/// be cloned by ssh of what Argo CD reads by https.
+pub fn same_place(one: &str, other: &str) -> bool {
+    place(one) == place(other)
+}
+
+fn place(address: &str) -> String {
+    let normal = normalised_address(address);
+    let place = normal.split_once("://").map_or(normal.as_str(), |(_, place)| place);
+    let (host, path) = place.split_once('/').unwrap_or((place, ""));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let host = host.split_once(':').map_or(host, |(host, _)| host);
+    format!("{host}/{}", path.trim_matches('/').trim_end_matches(".git"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_are_one_by_any_protocol() {
+        for (one, other, same) in [
+            ("https://github.com/acme/gitops", "git@github.com:Acme/gitops.git", true),
+            ("https://bot:planted@git.acme.com:8443/a/b.git/", "ssh://git@git.acme.com:2222/a/b", true),
+            ("file:///srv/gitops", "/srv/gitops", true),
+            ("https://github.com/acme/gitops", "https://github.com/acme/app", false),
+            ("https://github.com/acme/gitops", "https://gitlab.com/acme/gitops", false),
+        ] {
+            assert_eq!(same_place(one, other), same, "{one} {other}");
+        }
+    }
 
     #[test]
     fn addresses_that_argo_cd_takes_for_one() {

@@ -13,7 +13,7 @@ use crate::config::{Config, GitAuth};
 use crate::fill::{Fill, FilledSecret};
 use crate::object::{Object, ObjectRef};
 
-pub use address::{normalised_address, same_address, secret_name};
+pub use address::{normalised_address, same_address, same_place, secret_name};
 pub use entries::{CREDENTIALS_KEY, Entries, NotAList, REPOSITORIES_KEY, Rest, addresses, merged, without};
 
 /// Label by which Argo CD finds its Secrets, since 2.1.
