@@ -1,16 +1,21 @@
 //! `setup` itself on a running control plane: built-in manifest, two environments. Prints wall time, requests
 //! and peak memory of first runs and of unchanged ones, as medians.
 //!
+//! And `cluster up`, of a new cluster and of one whose store has Argo CD in it already: a snapshot could not be restored
+//! in less time than the latter takes.
+//!
 //! Run it with `cargo test --package integration-tests --bench setup`: built as `cargo xtask` builds it.
 
 #![expect(clippy::print_stdout, reason = "figures are its result")]
 
 use std::time::{Duration, Instant};
 
-use support::Sandbox;
+use support::{Sandbox, poll, signal};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gitops-setup-under-test");
 const ROUNDS: usize = 5;
+const CONTROL_PLANE: [&str; 5] =
+    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller"];
 
 struct Sample {
     wall: Duration,
@@ -27,7 +32,33 @@ fn main() {
     println!("{:<12} {:>9} {:>9} {:>7} {:>9}", "", "wall", "requests", "writes", "peak");
     print("first run", rounds.iter().map(|(first, _)| first).collect());
     print("unchanged", rounds.iter().map(|(_, again)| again).collect());
+    println!("cluster up; medians of {ROUNDS}");
+    print_wall("stored", (0..ROUNDS).map(|_| start_again(&sandbox)).collect());
+    print_wall("new", (0..ROUNDS).map(|_| make_anew(&sandbox)).collect());
     sandbox.run(&["cluster", "down"]).exits(0);
+}
+
+fn make_anew(sandbox: &Sandbox) -> Duration {
+    sandbox.run(&["cluster", "down"]).exits(0);
+    cluster_up(sandbox)
+}
+
+fn start_again(sandbox: &Sandbox) -> Duration {
+    let processes = || CONTROL_PLANE.iter().flat_map(|program| sandbox.processes(program));
+    processes().for_each(|id| signal("KILL", id));
+    poll("nothing runs any more", Duration::from_secs(10), || processes().next().is_none().then_some(()));
+    cluster_up(sandbox)
+}
+
+fn cluster_up(sandbox: &Sandbox) -> Duration {
+    let start = Instant::now();
+    sandbox.run(&["cluster", "up"]).exits(0);
+    start.elapsed()
+}
+
+fn print_wall(name: &str, mut samples: Vec<Duration>) {
+    samples.sort();
+    println!("{name:<12} {:>6} ms", samples[samples.len() / 2].as_millis());
 }
 
 /// Every round sets up a namespace of its own, so that all of its objects but the cluster-wide ones are new.

@@ -30,6 +30,7 @@ mod quickstart;
 mod refusals;
 mod secrets;
 mod teardown;
+mod test_cluster;
 mod tidy;
 mod webhooks;
 mod workflows;

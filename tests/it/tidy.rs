@@ -60,10 +60,29 @@ fn only_one_crate_reads_and_writes_yaml() {
     }
 }
 
+/// Others than ours would be compiled besides ours, and what is tested there is not what is tested here.
+#[test]
+fn the_repository_that_embeds_this_has_the_same_dependencies() {
+    let locked = |path: &str| -> Vec<String> {
+        let text = fs::read_to_string(root().join(path)).expect("a file of the repository");
+        let packages = text.split("[[package]]").skip(1);
+        let others = packages.filter(|package| package.contains("\nsource = "));
+        others.map(|package| package.lines().skip(1).take(2).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let (ours, theirs) = (locked("Cargo.lock"), locked("fixtures/consumer/Cargo.lock"));
+    assert!(theirs.len() > 100, "{theirs:?}");
+    for package in theirs {
+        assert!(
+            ours.contains(&package),
+            "fixtures/consumer/Cargo.lock: {package}, and Cargo.lock has another"
+        );
+    }
+}
+
 #[test]
 fn files_can_be_held_in_the_head() {
     let mut files = Vec::new();
-    for folder in ["crates", "xtask", "tests"] {
+    for folder in ["crates", "fixtures/consumer", "xtask", "tests"] {
         sources(&root().join(folder), &mut files);
     }
     for file in files {

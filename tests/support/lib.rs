@@ -48,6 +48,7 @@ pub use run::{Outcome, Running};
 pub use sandbox::{Sandbox, signal};
 pub use server::{Answer, Server, closed_port};
 pub use shared::{Shared, Turn};
+pub use slots::Slot;
 pub use watch::{Planted, Watch};
 
 /// Programs of a local control plane.

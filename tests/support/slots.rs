@@ -10,11 +10,11 @@ static GIVEN_BACK: Condvar = Condvar::new();
 
 /// The right to run a cluster, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Slot(usize);
+pub struct Slot(usize);
 
 impl Slot {
     /// Waits for one.
-    pub(crate) fn take() -> Self {
+    pub fn take() -> Self {
         Self::take_some(1)
     }
 

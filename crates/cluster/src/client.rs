@@ -40,6 +40,11 @@ impl Client {
         Self { kube, server, patience: PATIENCE, date: Arc::default() }
     }
 
+    /// The connection as kube has it.
+    pub fn kube(&self) -> &kube::Client {
+        &self.kube
+    }
+
     /// The same connection, with another bound on how long a request is tried again.
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

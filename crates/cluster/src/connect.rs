@@ -7,6 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use kube::config::{
     AuthInfo, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
 };
+use rustls::crypto::CryptoProvider;
 use secrecy::SecretString;
 
 use crate::client::{Client, innermost};
@@ -113,9 +114,18 @@ impl Client {
         if matches!(config.cluster_url.host(), Some("127.0.0.1" | "localhost" | "[::1]")) {
             config.proxy_url = None;
         }
+        choose_cryptography();
         let server = config.cluster_url.to_string();
         let kube = kube::Client::try_from(config).map_err(|source| innermost(&source))?;
         Ok(Self::new(kube, server))
+    }
+}
+
+/// In a build with more than one provider of cryptography, TLS would panic unless one is chosen. Another repository
+/// that embeds this may bring one: what it has chosen itself stays.
+fn choose_cryptography() {
+    if CryptoProvider::get_default().is_none() {
+        let _chosen_meanwhile = rustls::crypto::ring::default_provider().install_default();
     }
 }
 

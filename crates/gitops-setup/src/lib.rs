@@ -8,7 +8,7 @@
 //! }
 //! ```
 //!
-//! or with stages of its own, see [`Xtask`].
+//! or with stages of its own, see [`Xtask`]. Its tests have clusters of their own, see [`testing`].
 
 mod access;
 mod apply;
@@ -29,6 +29,7 @@ mod runner;
 mod secrets;
 mod session;
 mod tasks;
+pub mod testing;
 mod values;
 mod webhooks;
 

@@ -95,16 +95,23 @@ impl Xtask {
             Ok(args) => args,
             Err(error) => return report::usage(&error),
         };
-        args.global.own = self.own;
         let output = args.global.output;
-        let result = match self.error {
-            Some(error) => Err(Failure::Bug(format!("this xtask can't be: {error}"))),
-            None => args.run(),
-        };
+        let result = self.own().and_then(|own| {
+            args.global.own = own;
+            args.run()
+        });
         result.unwrap_or_else(|failure| {
             report::failure(output, &failure);
             failure.exit_code()
         })
+    }
+
+    /// What was added, where it can be.
+    pub(crate) fn own(self) -> Result<Own, Failure> {
+        match self.error {
+            Some(error) => Err(Failure::Bug(format!("this xtask can't be: {error}"))),
+            None => Ok(self.own),
+        }
     }
 }
 

@@ -36,8 +36,8 @@ pub(crate) struct Options {
     pub(crate) force_conflicts: bool,
 }
 
-/// Runs the stages and reports.
-pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) -> Result<(), Failure> {
+/// Runs the stages and reports. Gives what it came to.
+pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) -> Result<Summary, Failure> {
     let start = Instant::now();
     session.report.set_timeout(options.timeout);
     session.report.started(&title(session), stages);
@@ -72,7 +72,7 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
     summary.facts = runner.facts();
     summary.seconds = start.elapsed().as_secs_f64();
     session.report.finished(&headline(&summary), &summary);
-    Ok(())
+    Ok(summary)
 }
 
 /// What runs, on which cluster, by which configuration.

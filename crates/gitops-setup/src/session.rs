@@ -19,6 +19,7 @@ use tokio::sync::OnceCell;
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::manifest::Found;
+use crate::own::Own;
 use crate::report::Report;
 use crate::{fill, git, manifest, quickstart};
 
@@ -40,6 +41,8 @@ pub(crate) struct Session {
     /// Where the configuration comes from, for people.
     pub(crate) config_origin: String,
     pub(crate) quickstart: bool,
+    /// The admin password where the configuration names none.
+    default_password: Option<SecretRef>,
     pub(crate) provider: Provider,
     pub(crate) tools: ToolContext,
     pub(crate) data: PathBuf,
@@ -89,7 +92,6 @@ impl Session {
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
         let report = Report::new(global.output, global.verbose);
         let data = cluster::dirs::data().map_err(|error| Failure::Precondition(error.to_string()))?;
-        let tools = ToolContext::from_env().map_err(|error| Failure::Precondition(error.to_string()))?;
         let file = read(global.config.as_deref())?;
         let is_quickstart = file.is_none();
         let source = file.unwrap_or_else(|| Source {
@@ -103,17 +105,35 @@ impl Session {
             }
             loaded.notes.iter().for_each(|note| report.line(note));
         }
-        global.own.check(&loaded.config, &source.name)?;
-        let provider = Provider::new(&loaded.config.cluster, &data)?;
+        let session = Self::of(loaded.config, source.name, &global.own, data, report)?;
+        // The guide's variable is the default reference; unset, Argo CD's own password stays.
+        let default_password = std::env::var_os("ARGOCDINITIALPASS")
+            .filter(|value| !value.is_empty())
+            .map(|_| SecretRef::Env("ARGOCDINITIALPASS".into()));
+        Ok(Self { quickstart: is_quickstart, default_password, ..session })
+    }
+
+    /// What works with a configuration that was read from `config_origin`. `data` is our data folder.
+    pub(crate) fn of(
+        config: Config,
+        config_origin: String,
+        own: &Own,
+        data: PathBuf,
+        report: Report,
+    ) -> Result<Self, Failure> {
+        own.check(&config, &config_origin)?;
+        let tools = ToolContext::from_env().map_err(|error| Failure::Precondition(error.to_string()))?;
+        let provider = Provider::new(&config.cluster, &data)?;
         Ok(Self {
-            config: loaded.config,
-            config_origin: source.name,
-            quickstart: is_quickstart,
+            config,
+            config_origin,
+            quickstart: false,
+            default_password: None,
             provider,
             tools,
             data,
             report,
-            stages: global.own.stages.clone(),
+            stages: own.stages.clone(),
             repository: OnceCell::new(),
             hooks: tokio::sync::Mutex::default(),
             secrets: Secrets::default(),
@@ -170,12 +190,8 @@ impl Session {
             true => manifest::find(self, effects).await?,
             false => Found::default(),
         };
-        let admin_password = self.config.argocd.admin_password.clone().or_else(|| {
-            // The guide's variable is the default reference; unset, Argo CD's own password stays.
-            std::env::var_os("ARGOCDINITIALPASS")
-                .filter(|value| !value.is_empty())
-                .map(|_| SecretRef::Env("ARGOCDINITIALPASS".into()))
-        });
+        let admin_password =
+            self.config.argocd.admin_password.clone().or_else(|| self.default_password.clone());
         let expected_kubernetes = match self.config.cluster.provider {
             Which::Kwok => kubernetes_version(cluster::tools::KUBERNETES),
             Which::Kind => self.config.cluster.kubernetes_version.as_deref().and_then(kubernetes_version),
@@ -239,7 +255,8 @@ fn is_at_hand(reference: &SecretRef) -> bool {
     }
 }
 
-fn read(named: Option<&Path>) -> Result<Option<Source>, Failure> {
+/// The text of a configuration file.
+pub(crate) fn read(named: Option<&Path>) -> Result<Option<Source>, Failure> {
     let path = named.unwrap_or(Path::new(CONFIG_FILE));
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(Source { name: path.display().to_string(), text })),

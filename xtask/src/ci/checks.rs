@@ -1,4 +1,4 @@
-//! Format, clippy, documentation, tests and benchmark.
+//! Format, clippy, documentation, tests, those of a repository that embeds this, and benchmark.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -22,6 +22,8 @@ pub(super) fn run(sh: &Shell) -> Done {
     cmd!(sh, "cargo doc --quiet --workspace --no-deps --locked").env("RUSTDOCFLAGS", "-D warnings").run()?;
     title("tests");
     let skipped = tests(sh)?;
+    title("a repository that embeds this");
+    consumer(sh)?;
     title("benchmark");
     cmd!(sh, "cargo test --quiet --package integration-tests --locked --bench setup").run()?;
     title("what was skipped");
@@ -37,6 +39,22 @@ pub(super) fn run(sh: &Shell) -> Done {
             "the tests on a real API server did not run: neither downloads nor Go modules can be had here"
                 .into(),
         ),
+    }
+}
+
+/// What its own folder's settings say does not count here, so the alias is written out. Dependencies are those of
+/// before.
+fn consumer(sh: &Shell) -> Done {
+    let consumer = ["--manifest-path", "fixtures/consumer/Cargo.toml"];
+    let target = results().with_file_name("");
+    let _built = sh.push_env("CARGO_TARGET_DIR", target);
+    cmd!(sh, "cargo fmt {consumer...} --check").run()?;
+    cmd!(sh, "cargo clippy --quiet {consumer...} --locked --all-targets -- -D warnings").run()?;
+    cmd!(sh, "cargo test --quiet {consumer...} --locked").run()?;
+    let stages = cmd!(sh, "cargo run --quiet {consumer...} --locked -- stages").read()?;
+    match stages.lines().any(|line| line.starts_with("quota ")) {
+        true => Ok(()),
+        false => Err(format!("its own stage is not in the list:\n{stages}").into()),
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Human {
     github: bool,
     bar: Mutex<Option<ProgressBar>>,
     told: Mutex<Option<Instant>>,
+    /// Lines that are kept instead of printed.
+    kept: Option<Mutex<Vec<String>>>,
 }
 
 impl Human {
@@ -37,19 +39,40 @@ impl Human {
             github: std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true"),
             bar: Mutex::new(None),
             told: Mutex::new(None),
+            kept: None,
+        }
+    }
+
+    /// Prints nothing.
+    pub(super) fn kept() -> Self {
+        Self { terminal: false, github: false, kept: Some(Mutex::default()), ..Self::new() }
+    }
+
+    /// What would have been printed, where it is kept.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.kept.as_ref().map_or_else(Vec::new, |kept| kept.lock().expect("never poisoned").clone())
+    }
+
+    fn print(&self, line: &str) {
+        match &self.kept {
+            Some(kept) => {
+                kept.lock().expect("never poisoned").push(anstream::adapter::strip_str(line).to_string());
+            }
+            // A closed pipe (`| head`) ends the printing, not the work.
+            None => drop(writeln!(anstream::stdout(), "{}", spoken(line))),
         }
     }
 
     pub(super) fn line(&self, line: &str) {
         match self.bar.lock().expect("never poisoned").as_ref() {
-            Some(bar) => bar.suspend(|| print(line)),
-            None => print(line),
+            Some(bar) => bar.suspend(|| self.print(line)),
+            None => self.print(line),
         }
     }
 
     pub(super) fn stage_started(&self, stage: &Stage) {
         if self.github {
-            print(&format!("::group::{} ({})", stage.name, stage.summary));
+            self.print(&format!("::group::{} ({})", stage.name, stage.summary));
         }
         if self.terminal {
             let bar = ProgressBar::new_spinner();
@@ -68,7 +91,7 @@ impl Human {
         let mut told = self.told.lock().expect("never poisoned");
         if milestone || told.is_some_and(|told| told.elapsed() >= OFTEN) {
             *told = Some(Instant::now());
-            wrap(text, "  ", "    ").iter().for_each(|line| print(line));
+            wrap(text, "  ", "    ").iter().for_each(|line| self.print(line));
         }
     }
 
@@ -84,42 +107,42 @@ impl Human {
         let room = WIDTH - NAME - 3 - time.len();
         let first = format!("{style}{mark}{style:#} {:NAME$} ", stage.name);
         match words.chars().count() <= room {
-            true => print(&format!("{first}{words:room$}{time}")),
+            true => self.print(&format!("{first}{words:room$}{time}")),
             false => {
-                print(&format!("{first}{:room$}{time}", ""));
-                wrap(&words, "    ", "    ").iter().for_each(|line| print(line));
+                self.print(&format!("{first}{:room$}{time}", ""));
+                wrap(&words, "    ", "    ").iter().for_each(|line| self.print(line));
             }
         }
         for (part, seconds) in &outcome.timings {
             let time = format!("{seconds:>6.1} s");
-            print(&format!("    {PALE}{part:width$}{time}{PALE:#}", width = WIDTH - 4 - time.len()));
+            self.print(&format!("    {PALE}{part:width$}{time}{PALE:#}", width = WIDTH - 4 - time.len()));
         }
         for note in &outcome.notes {
-            wrap(note, "    ", "    ").iter().for_each(|line| print(line));
+            wrap(note, "    ", "    ").iter().for_each(|line| self.print(line));
         }
         for gap in &outcome.not_verified {
             let lines = wrap(&format!("not verified: {gap}"), "    ", "    ");
-            lines.iter().for_each(|line| print(&format!("{WARN}{line}{WARN:#}")));
+            lines.iter().for_each(|line| self.print(&format!("{WARN}{line}{WARN:#}")));
         }
         if self.github {
-            print("::endgroup::");
+            self.print("::endgroup::");
         }
     }
 
     pub(super) fn stage_failed(&self, stage: &Stage) {
         self.clear();
-        print(&format!("{BAD}x{BAD:#} {:NAME$} failed", stage.name));
+        self.print(&format!("{BAD}x{BAD:#} {:NAME$} failed", stage.name));
         if self.github {
-            print("::endgroup::");
+            self.print("::endgroup::");
         }
     }
 
     pub(super) fn finished(&self, headline: &str, summary: &Summary) {
-        print("");
-        wrap(headline, "", "").iter().for_each(|line| print(line));
+        self.print("");
+        wrap(headline, "", "").iter().for_each(|line| self.print(line));
         let widest = summary.facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
         for (name, value) in &summary.facts {
-            print(&format!("  {PALE}{name:widest$}{PALE:#}  {value}"));
+            self.print(&format!("  {PALE}{name:widest$}{PALE:#}  {value}"));
         }
     }
 
@@ -135,13 +158,13 @@ impl Human {
             _ => "~",
         };
         let lines = wrap(&words, &format!("{mark} {:NAME$} ", stage.name), &" ".repeat(NAME + 3));
-        lines.iter().for_each(|line| print(line));
-        some_of(&text::plan(plan), verbose);
+        lines.iter().for_each(|line| self.print(line));
+        self.some_of(&text::plan(plan), verbose);
         let stops = text::stops(plan);
-        stops.iter().flat_map(|text| wrap(text, "    ", "    ")).for_each(|line| print(&line));
+        stops.iter().flat_map(|text| wrap(text, "    ", "    ")).for_each(|line| self.print(&line));
         let gaps = plan.not_verified.iter().map(|gap| format!("not verified: {gap}"));
         let notes = plan.notes.iter().cloned().chain(gaps);
-        notes.flat_map(|note| wrap(&note, "    ", "    ")).for_each(|line| print(&line));
+        notes.flat_map(|note| wrap(&note, "    ", "    ")).for_each(|line| self.print(&line));
     }
 
     pub(super) fn undoing(&self, stage: &Stage, undoing: &Undoing, verbose: bool) {
@@ -149,9 +172,9 @@ impl Human {
             0 => ("=", "nothing to take away".to_owned()),
             steps => ("-", count(steps, "step")),
         };
-        print(&format!("{mark} {:NAME$} {words}", stage.name));
-        some_of(&text::undoing(undoing), verbose);
-        notes(undoing);
+        self.print(&format!("{mark} {:NAME$} {words}", stage.name));
+        self.some_of(&text::undoing(undoing), verbose);
+        self.notes(undoing);
     }
 
     pub(super) fn stage_undone(&self, stage: &Stage, undoing: &Undoing, took: Duration) {
@@ -163,10 +186,10 @@ impl Human {
         let words = if words.is_empty() { "nothing to take away" } else { &words };
         let time = format!("{:>6.1} s", took.as_secs_f64());
         let room = WIDTH - NAME - 3 - time.len();
-        print(&format!("{GOOD}-{GOOD:#} {:NAME$} {words:room$}{time}", stage.name));
-        notes(undoing);
+        self.print(&format!("{GOOD}-{GOOD:#} {:NAME$} {words:room$}{time}", stage.name));
+        self.notes(undoing);
         if self.github {
-            print("::endgroup::");
+            self.print("::endgroup::");
         }
     }
 
@@ -175,19 +198,19 @@ impl Human {
             bar.finish_and_clear();
         }
     }
-}
 
-fn notes(undoing: &Undoing) {
-    undoing.notes.iter().flat_map(|note| wrap(note, "    ", "    ")).for_each(|line| print(&line));
-}
+    fn notes(&self, undoing: &Undoing) {
+        undoing.notes.iter().flat_map(|note| wrap(note, "    ", "    ")).for_each(|line| self.print(&line));
+    }
 
-/// Fifty objects of Argo CD's say less than their number; `--verbose` lists them.
-fn some_of(lines: &[String], verbose: bool) {
-    const FEW: usize = 12;
-    let shown = if verbose || lines.len() <= FEW { lines.len() } else { FEW };
-    lines[..shown].iter().for_each(|line| print(line));
-    if shown < lines.len() {
-        print(&format!("    … {} more lines with --verbose", lines.len() - shown));
+    /// Fifty objects of Argo CD's say less than their number; `--verbose` lists them.
+    fn some_of(&self, lines: &[String], verbose: bool) {
+        const FEW: usize = 12;
+        let shown = if verbose || lines.len() <= FEW { lines.len() } else { FEW };
+        lines[..shown].iter().for_each(|line| self.print(line));
+        if shown < lines.len() {
+            self.print(&format!("    … {} more lines with --verbose", lines.len() - shown));
+        }
     }
 }
 
@@ -202,11 +225,6 @@ fn result(outcome: &Outcome) -> String {
         (None, Some(result)) => result.clone(),
         (None, None) => outcome.counts(),
     }
-}
-
-fn print(line: &str) {
-    // A closed pipe (`| head`) ends the printing, not the work.
-    let _closed = writeln!(anstream::stdout(), "{}", spoken(line));
 }
 
 pub(super) fn failed(failure: &Failure) {

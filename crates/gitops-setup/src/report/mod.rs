@@ -102,13 +102,27 @@ struct Inner {
 
 impl Report {
     pub(crate) fn new(output: Output, verbose: bool) -> Self {
+        Self::to(Human::new(), output, verbose)
+    }
+
+    /// A report that prints nothing, for who looks at [`Self::lines`] only where something goes wrong.
+    pub(crate) fn kept() -> Self {
+        Self::to(Human::kept(), Output::Human, false)
+    }
+
+    fn to(human: Human, output: Output, verbose: bool) -> Self {
         Self(Arc::new(Inner {
             output,
             verbose,
-            human: Human::new(),
+            human,
             stage: Mutex::new(None),
             timeout: Mutex::new(Duration::from_secs(600)),
         }))
+    }
+
+    /// What was kept so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.human.lines()
     }
 
     fn json(&self) -> bool {

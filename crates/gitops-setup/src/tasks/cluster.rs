@@ -32,7 +32,7 @@ fn up(session: &Session, recreate: bool) -> Result<(), Failure> {
             session.provider.preflight().await?;
             delete(session).await?;
         }
-        runner::run(session, &stages, options).await
+        runner::run(session, &stages, options).await.map(drop)
     })
 }
 
