@@ -126,12 +126,14 @@ impl Client {
         let status = response.status();
         match response.into_body().collect_bytes().await {
             Ok(bytes) => {
-                let text = || Value::from(String::from_utf8_lossy(&bytes).trim());
-                let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| text());
-                // A body that was cut off is no answer.
-                if status.is_success() && body.is_string() {
+                let text = String::from_utf8_lossy(&bytes);
+                let parsed = serde_json::from_slice(&bytes);
+                // A body that was cut off is no answer: half of "there is no such object" would be read as "there is no
+                // such kind".
+                if parsed.is_err() && (status.is_success() || text.starts_with('{')) {
                     return (Err("the answer was cut off or is no JSON".into()), asked);
                 }
+                let body = parsed.unwrap_or_else(|_| Value::from(text.trim()));
                 (Ok(Reply { status, body }), asked)
             }
             Err(error) => (Err(innermost(&error)), asked),
