@@ -9,7 +9,7 @@ use support::Sandbox;
 
 use crate::PROGRAM;
 
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -20,6 +20,7 @@ const DOCUMENTS: [&str; 11] = [
     "docs/ml.md",
     "docs/output.md",
     "docs/teardown.md",
+    "docs/trust.md",
     "docs/webhooks.md",
 ];
 
