@@ -21,6 +21,7 @@ const DOCUMENTS: [&str; 12] = [
     "docs/ml.md",
     "docs/output.md",
     "docs/teardown.md",
+    "docs/trust.md",
     "docs/webhooks.md",
 ];
 

@@ -10,6 +10,7 @@ mod audit;
 mod checkout;
 mod definitions;
 mod docker;
+mod fault_proxy;
 mod git_host;
 mod git_server;
 mod gitea;
@@ -23,6 +24,7 @@ mod server;
 mod shared;
 mod slots;
 mod snapshot;
+mod trials;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -37,6 +39,7 @@ pub use audit::{Audit, Write};
 pub use checkout::Checkout;
 pub use definitions::{permissive_definitions, published_definitions, without_status};
 pub use docker::docker_at_hand;
+pub use fault_proxy::{Drawn, Fault, FaultProxy, Held, Schedule, Seen, When};
 pub use git_host::{Asked, Endpoint, Form, GitHost, Hold};
 pub use git_server::{Access, Contents, GitServer, Login};
 pub use gitea::Gitea;
@@ -49,6 +52,7 @@ pub use sandbox::{Sandbox, signal};
 pub use server::{Answer, Server, closed_port};
 pub use shared::{Shared, Turn};
 pub use slots::Slot;
+pub use trials::{Objects, Size, Trials};
 pub use watch::{Planted, Watch};
 
 /// Programs of a local control plane.

@@ -117,6 +117,11 @@ impl Running {
         None
     }
 
+    /// It is over.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
     /// Ends it as `kill -9` does.
     pub fn kill(mut self) -> Outcome {
         self.child.kill().expect("a child of ours can be killed");

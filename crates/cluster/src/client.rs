@@ -7,7 +7,7 @@ use http::{Request, StatusCode};
 use kube::core::request::Request as Urls;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Resource as _};
 use manifests::ObjectRef;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::ClusterError;
@@ -88,6 +88,36 @@ impl Client {
         }
     }
 
+    /// The same for what kube asks by itself.
+    pub(crate) async fn send_by<T, F: Future<Output = Result<T, kube::Error>>>(
+        &self,
+        like: &ObjectRef,
+        ask: impl Fn() -> F,
+    ) -> Result<T, ClusterError> {
+        let deadline = Instant::now() + self.patience;
+        let mut delay = FIRST_DELAY;
+        loop {
+            let outcome = match timeout_at(deadline.min(Instant::now() + ATTEMPT), ask()).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(kube::Error::Api(status))) => Ok(status),
+                Ok(Err(error)) => Err(innermost(&error)),
+                Err(_) => Err("it accepts the connection and does not answer".into()),
+            };
+            let code = outcome.as_ref().ok().and_then(|status| StatusCode::from_u16(status.code).ok());
+            if code.is_some_and(|code| !is_temporary(code)) || Instant::now() + delay > deadline {
+                return Err(match outcome {
+                    Ok(status) => {
+                        let body = json!({ "reason": status.reason, "message": status.message });
+                        self.failure("list", like, &Reply { status: code.unwrap_or_default(), body })
+                    }
+                    Err(message) => ClusterError::Unreachable { server: self.server.clone(), message },
+                });
+            }
+            tokio::time::sleep(delay).await;
+            delay = (delay * 2).min(LONGEST_DELAY);
+        }
+    }
+
     async fn once(&self, request: Request<Vec<u8>>) -> (Result<Reply, String>, Option<Duration>) {
         let response = match self.kube.send(request.map(kube::client::Body::from)).await {
             Ok(response) => response,
@@ -101,12 +131,14 @@ impl Client {
         let status = response.status();
         match response.into_body().collect_bytes().await {
             Ok(bytes) => {
-                let text = || Value::from(String::from_utf8_lossy(&bytes).trim());
-                let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| text());
-                // A body that was cut off is no answer.
-                if status.is_success() && body.is_string() {
+                let text = String::from_utf8_lossy(&bytes);
+                let parsed = serde_json::from_slice(&bytes);
+                // A body that was cut off is no answer: half of "there is no such object" would be read as "there is no
+                // such kind".
+                if parsed.is_err() && (status.is_success() || text.starts_with('{')) {
                     return (Err("the answer was cut off or is no JSON".into()), asked);
                 }
+                let body = parsed.unwrap_or_else(|_| Value::from(text.trim()));
                 (Ok(Reply { status, body }), asked)
             }
             Err(error) => (Err(innermost(&error)), asked),

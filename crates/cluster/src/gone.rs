@@ -12,7 +12,7 @@ use kube::discovery::{Discovery, Scope, verbs};
 use manifests::{Object, ObjectRef};
 use serde_json::{Value, json};
 
-use crate::client::{Client, innermost};
+use crate::client::Client;
 use crate::error::ClusterError;
 use crate::observe::{Found, typed};
 use crate::wait::{Objects, Progress};
@@ -36,9 +36,7 @@ impl Client {
     }
 
     async fn deletable_kinds(&self, like: &ObjectRef) -> Result<Vec<ApiResource>, ClusterError> {
-        let discovery = Discovery::new(self.kube.clone()).run_aggregated().await.map_err(|error| {
-            ClusterError::Refused { object: like.clone(), code: 503, message: innermost(&error) }
-        })?;
+        let discovery = self.send_by(like, || Discovery::new(self.kube.clone()).run_aggregated()).await?;
         let all = discovery.groups().flat_map(|group| group.recommended_resources());
         Ok(all
             .filter(|(kind, can)| {

@@ -78,7 +78,11 @@ impl Client {
             };
             let Some(event) = event else { continue };
             match event {
-                Ok(Event::Init) => objects.clear(),
+                Ok(Event::Init) => {
+                    // It lists anew, as after a 410: until that is through, what is there can't be told from what is gone.
+                    objects.clear();
+                    listed = false;
+                }
                 Ok(Event::InitApply(object) | Event::Apply(object)) => insert(&mut objects, object, like),
                 Ok(Event::Delete(object)) => drop(objects.remove(&object.metadata.name.unwrap_or_default())),
                 Ok(Event::InitDone) => listed = true,

@@ -71,6 +71,21 @@ async fn an_answer_that_is_cut_off_is_no_answer() {
 }
 
 #[tokio::test]
+async fn half_of_an_absence_does_not_say_that_the_kind_is_unknown() {
+    let half: fn() -> Answer =
+        || Answer::Text(404, r#"{"kind":"Status","apiVersion":"v1","metadata":{},"sta"#);
+    let server = Server::scripted(vec![half, good]);
+    let found = soon(server.client(PATIENT).await.read(&settings())).await.unwrap();
+    assert!(matches!(found, Found::Object(_)), "{found:?}");
+    // What serves no kinds at all says so in words.
+    let unknown: fn() -> Answer = || Answer::Text(404, "404 page not found\n");
+    let server = Server::scripted(vec![unknown]);
+    let found = soon(server.client(PATIENT).await.read(&settings())).await.unwrap();
+    assert_eq!(found, Found::KindUnknown);
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn a_server_that_stays_busy_is_given_up() {
     let server = Server::scripted(vec![busy]);
     let client = server.client(IMPATIENT).await;

@@ -165,3 +165,22 @@ async fn a_missing_right_ends_a_wait() {
     let ClusterError::Forbidden { object, .. } = &error else { panic!("{error}") };
     assert_eq!(*object, web());
 }
+
+/// A watch that has to begin anew knows nothing for a moment, which must not be taken for an absence.
+#[tokio::test]
+async fn what_is_listed_anew_is_not_gone_meanwhile() {
+    let expired =
+        || Answer::LastLines(vec![event("ERROR", failure(410, "Expired", "too old resource version"))]);
+    let server = rollout(move |asked| match asked.before {
+        0 => expired(),
+        _ => Answer::Lines(vec![event("DELETED", deployment(1))]),
+    });
+    let client = server.client(PATIENT).await;
+    let gone = |objects: &cluster::wait::Objects| match objects.is_empty() {
+        true => Progress::Done(()),
+        false => Progress::Waiting(vec!["it is there".into()]),
+    };
+    soon(client.wait_until(&web(), "web to go", PATIENT, &|_| {}, gone)).await.unwrap();
+    let watches = server.asked().iter().filter(|asked| asked.is_watch()).count();
+    assert_eq!(watches, 2, "only the second watch says that it is gone");
+}
