@@ -18,6 +18,7 @@ mod helm;
 mod killed;
 mod kind;
 mod lint;
+mod lock;
 mod manifests;
 mod ml_platform;
 mod models;

@@ -23,6 +23,7 @@ mod server;
 mod shared;
 mod slots;
 mod snapshot;
+mod users;
 mod watch;
 
 use std::collections::BTreeMap;

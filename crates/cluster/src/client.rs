@@ -1,9 +1,9 @@
 //! A connection to an API server: requests with bounded retries, and errors that name the object.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use kube::core::request::Request as Urls;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Resource as _};
 use manifests::ObjectRef;
@@ -11,11 +11,12 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::ClusterError;
+use crate::lock::Lock;
 
 /// How long one request may be tried again while the server is busy or away.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long one attempt may take.
-const ATTEMPT: Duration = Duration::from_secs(30);
+/// How long one attempt may take: an API server gives up a write after 34 seconds by itself, and says why.
+const ATTEMPT: Duration = Duration::from_secs(35);
 const FIRST_DELAY: Duration = Duration::from_millis(20);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
@@ -27,6 +28,8 @@ pub struct Client {
     patience: Duration,
     /// The last `Date` that the server sent.
     date: Arc<Mutex<Option<String>>>,
+    /// What has to be held when something is written.
+    lock: Arc<OnceLock<Lock>>,
 }
 
 /// The server's last word on a request.
@@ -37,13 +40,27 @@ pub(crate) struct Reply {
 
 impl Client {
     pub(crate) fn new(kube: kube::Client, server: String) -> Self {
-        Self { kube, server, patience: PATIENCE, date: Arc::default() }
+        Self { kube, server, patience: PATIENCE, date: Arc::default(), lock: Arc::default() }
     }
 
     /// The same connection, with another bound on how long a request is tried again.
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// The same connection, whose writes need no lock.
+    pub(crate) fn unlocked(&self) -> Self {
+        Self { lock: Arc::default(), ..self.clone() }
+    }
+
+    /// From here on writes need this lock, also those of clones. A process takes it once.
+    pub(crate) fn locked_by(&self, lock: &Lock) {
+        let _first_stays = self.lock.set(lock.clone());
     }
 
     /// The time by the server's clock when it last answered, in the form of the HTTP header `Date`.
@@ -63,9 +80,13 @@ impl Client {
         let deadline = start + self.patience;
         let mut delay = FIRST_DELAY;
         loop {
+            let request = request();
+            if let (false, Some(lock)) = (request.method() == Method::GET, self.lock.get()) {
+                lock.ensure().await?;
+            }
             // A server that accepts and never answers must not hold us up for longer than one that refuses.
             let attempt = deadline.min(Instant::now() + ATTEMPT);
-            let (outcome, asked) = match timeout_at(attempt, self.once(request())).await {
+            let (outcome, asked) = match timeout_at(attempt, self.once(request)).await {
                 Ok(answered) => answered,
                 Err(_) => (Err("it accepts the connection and does not answer".into()), None),
             };

@@ -79,6 +79,28 @@ pub enum ClusterError {
         /// The object.
         object: ObjectRef,
     },
+    /// Another run has the lock of the cluster.
+    #[error(
+        "another run changes this cluster: {by}; it did not end within {} s\n  wait longer: --lock-timeout 1h; or look \
+         at that run, and at {}: kubectl get lease -n kube-system gitops-setup -o yaml",
+        .after.as_secs(), crate::lock::reference()
+    )]
+    Locked {
+        /// Who, and since when.
+        by: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// We had the lock of the cluster, and somebody else has it now.
+    #[error(
+        "the lock of this cluster was lost: {} is held by {by}\n  this run was paused, or did not reach the cluster, \
+         for longer than a minute. It has stopped, and what it had begun is finished by running the same command again",
+        crate::lock::reference()
+    )]
+    LockLost {
+        /// Who has it.
+        by: String,
+    },
     /// The server refuses the object as it is.
     #[error("{object} is refused by the cluster ({code}): {message}")]
     Refused {

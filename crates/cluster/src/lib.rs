@@ -9,6 +9,7 @@ pub mod connect;
 pub mod dirs;
 pub mod error;
 pub mod gone;
+pub mod lock;
 pub mod observe;
 pub mod port_forward;
 pub mod probe;
@@ -19,3 +20,4 @@ pub mod wait;
 
 pub use client::Client;
 pub use error::ClusterError;
+pub use lock::Lock;

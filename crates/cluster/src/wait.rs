@@ -110,7 +110,7 @@ impl Client {
     }
 
     /// What watching again would not change: no right to, or no such kind.
-    fn final_word(&self, error: &watcher::Error, like: &ObjectRef) -> Option<ClusterError> {
+    pub(crate) fn final_word(&self, error: &watcher::Error, like: &ObjectRef) -> Option<ClusterError> {
         use watcher::Error::{InitialListFailed, WatchFailed, WatchStartFailed};
         let status = match error {
             InitialListFailed(kube::Error::Api(status))

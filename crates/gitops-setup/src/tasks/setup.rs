@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use stages::select::Selection;
 
-use super::block_on;
+use super::block_on_locked;
 use crate::args::{Global, Setup};
 use crate::failure::Failure;
 use crate::runner::{self, Options};
@@ -14,6 +14,7 @@ pub(crate) fn run(global: &Global, args: Setup) -> Result<ExitCode, Failure> {
     let stages = Selection::from(args.selection).stages()?;
     let options = Options { timeout: args.run.timeout, force_conflicts: args.run.force_conflicts };
     let session = Session::open(global)?;
-    block_on(runner::run(&session, &stages, options))?;
+    session.lock.set("setup", args.run.lock.timeout);
+    block_on_locked(&session, runner::run(&session, &stages, options))?;
     Ok(ExitCode::SUCCESS)
 }
