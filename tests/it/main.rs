@@ -3,6 +3,7 @@
 mod access;
 mod applications;
 mod argocd;
+mod bad_states;
 mod checkout;
 mod clone_job;
 mod clusters;

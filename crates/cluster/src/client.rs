@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::ClusterError;
 use crate::lock::Lock;
+use crate::refusal::{WEBHOOK, is_failing_webhook, is_full};
 
 /// How long one request may be tried again while the server is busy or away.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -91,11 +92,15 @@ impl Client {
                 Err(_) => (Err("it accepts the connection and does not answer".into()), None),
             };
             let again = match &outcome {
-                Ok(reply) => is_temporary(reply.status) || retry(reply, start.elapsed()),
+                Ok(reply) => is_temporary(reply) || retry(reply, start.elapsed()),
                 Err(_) => true,
             };
             let pause = asked.map_or(delay, |asked| asked.min(self.patience));
-            if !again || Instant::now() + pause > deadline {
+            let last = match &outcome {
+                Ok(reply) if is_failing_webhook(reply) => deadline.min(start + WEBHOOK),
+                _ => deadline,
+            };
+            if !again || Instant::now() + pause > last {
                 return outcome
                     .map_err(|message| ClusterError::Unreachable { server: self.server.clone(), message });
             }
@@ -151,7 +156,7 @@ impl Client {
                     false => ClusterError::Conflict { object, conflicts },
                 }
             }
-            status if is_temporary(status) => ClusterError::TimedOut {
+            status if is_temporary(reply) => ClusterError::TimedOut {
                 what: format!("the API server to {verb} {object}"),
                 state: vec![format!("it answered {status}: {message}")],
                 after: self.patience,
@@ -162,8 +167,9 @@ impl Client {
 }
 
 /// Answers that trying again may change.
-fn is_temporary(status: StatusCode) -> bool {
-    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+fn is_temporary(reply: &Reply) -> bool {
+    let busy = reply.status == StatusCode::TOO_MANY_REQUESTS || reply.status.is_server_error();
+    busy && !is_full(reply)
 }
 
 /// RBAC's refusals name the user; admission's, with the same status, don't.
@@ -188,7 +194,7 @@ fn field_conflicts(body: &Value) -> Vec<String> {
         .collect()
 }
 
-fn message(body: &Value) -> String {
+pub(crate) fn message(body: &Value) -> String {
     let text = body["message"].as_str().or(body.as_str());
     text.map_or_else(|| body.to_string(), str::to_owned)
 }

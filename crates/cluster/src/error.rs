@@ -6,6 +6,7 @@ use std::time::Duration;
 use manifests::ObjectRef;
 
 use crate::provider::KindProblem;
+use crate::refusal::{Objection, advice, owners_advice};
 
 /// What went wrong, on which object or host, and what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -63,9 +64,9 @@ pub enum ClusterError {
     },
     /// Other field managers own fields that we don't take over.
     #[error(
-        "{object}: fields belong to somebody else:{}\n  let them go there, or take them over: cargo xtask setup \
+        "{object}: fields belong to somebody else:{}{}\n  let them go there, or take them over: cargo xtask setup \
          --force-conflicts",
-        list(.conflicts)
+        list(.conflicts), owners_advice(.conflicts)
     )]
     Conflict {
         /// The object.
@@ -102,12 +103,29 @@ pub enum ClusterError {
         by: String,
     },
     /// The server refuses the object as it is.
-    #[error("{object} is refused by the cluster ({code}): {message}")]
+    #[error("{object} is refused by the cluster ({code}): {message}{}", advice(.object, .message))]
     Refused {
         /// The object.
         object: ObjectRef,
         /// HTTP status.
         code: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// An admission webhook of somebody else says no, or does not work.
+    #[error("{0}")]
+    Webhook(Box<Objection>),
+    /// A definition has a name that another one has already.
+    #[error(
+        "{definition} is there and is not served: {message}\n  another definition of the group has that name, such as \
+         that of a fork: remove it, with everything of its kind, and run the same command again: kubectl get crd | \
+         grep {group}"
+    )]
+    NamesTaken {
+        /// The definition.
+        definition: ObjectRef,
+        /// Its API group.
+        group: String,
         /// The server's words.
         message: String,
     },

@@ -14,6 +14,7 @@ pub mod observe;
 pub mod port_forward;
 pub mod probe;
 pub mod provider;
+pub mod refusal;
 pub mod rollout;
 pub mod tools;
 pub mod wait;

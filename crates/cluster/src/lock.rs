@@ -222,7 +222,7 @@ impl Client {
                 Err(error) => Err(self.odd_answer(&reference, error.to_string())),
             },
             StatusCode::CONFLICT | StatusCode::NOT_FOUND => Ok(None),
-            _ => Err(self.failure(verb, &reference, &reply)),
+            _ => Err(self.refused(verb, &reference, &reply).await),
         }
     }
 
@@ -240,7 +240,7 @@ impl Client {
         match reply.status {
             status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(true),
             StatusCode::CONFLICT => Ok(false),
-            _ => Err(self.failure("delete", &reference, &reply)),
+            _ => Err(self.refused("delete", &reference, &reply).await),
         }
     }
 }

@@ -158,8 +158,8 @@ pub(crate) struct Run {
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Lock {
     /// Longest wait for another run that changes the same cluster; with 0s it is not waited for
-    #[arg(long = "lock-timeout", value_parser = duration, default_value = "10m", value_name = "TIME")]
-    pub(crate) timeout: Duration,
+    #[arg(long, value_parser = duration, default_value = "10m", value_name = "TIME")]
+    pub(crate) lock_timeout: Duration,
 }
 
 /// Nobody waits longer, and sums of times stay within what clocks can hold.

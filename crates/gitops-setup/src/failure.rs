@@ -215,6 +215,7 @@ impl From<ClusterError> for Failure {
             | ClusterError::Dir(_)
             | ClusterError::File { .. } => Self::Precondition(text),
             ClusterError::TimedOut { .. } | ClusterError::Locked { .. } => Self::TimedOut(text),
+            ClusterError::Webhook(objection) if objection.tried.is_some() => Self::TimedOut(text),
             ClusterError::Kind { problem: KindProblem::Config, .. } => Self::Refused(text),
             ClusterError::Kind { problem: KindProblem::Unhealthy, .. } => Self::TimedOut(text),
             ClusterError::Kind { .. } => Self::Precondition(text),

@@ -77,7 +77,7 @@ impl Work<'_> {
     async fn add(&self, args: &AddCluster) -> Result<(), Failure> {
         let report = &self.session.report;
         report.set_timeout(args.timeout);
-        self.session.lock.set("clusters add", args.lock.timeout);
+        self.session.lock.set("clusters add", args.lock.lock_timeout);
         let add = Add::of(&self.hub, args).await?;
         let mut steps = add.steps().await?;
         if !args.plan && !steps.is_empty() && self.hub.lock().await? {
@@ -104,7 +104,7 @@ impl Work<'_> {
 
     async fn remove(&self, args: &RemoveCluster) -> Result<(), Failure> {
         let report = &self.session.report;
-        self.session.lock.set("clusters remove", args.lock.timeout);
+        self.session.lock.set("clusters remove", args.lock.lock_timeout);
         if !args.plan {
             self.hub.lock().await?;
         }

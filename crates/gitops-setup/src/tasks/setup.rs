@@ -14,7 +14,7 @@ pub(crate) fn run(global: &Global, args: Setup) -> Result<ExitCode, Failure> {
     let stages = Selection::from(args.selection).stages()?;
     let options = Options { timeout: args.run.timeout, force_conflicts: args.run.force_conflicts };
     let session = Session::open(global)?;
-    session.lock.set("setup", args.run.lock.timeout);
+    session.lock.set("setup", args.run.lock.lock_timeout);
     block_on_locked(&session, runner::run(&session, &stages, options))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ pub(crate) fn run(global: &Global, args: OneStage) -> Result<ExitCode, Failure> 
     let stage = ::stages::select::find(&args.name)?;
     let options = Options { timeout: args.run.timeout, force_conflicts: args.run.force_conflicts };
     let session = Session::open(global)?;
-    session.lock.set("stage", args.run.lock.timeout);
+    session.lock.set("stage", args.run.lock.lock_timeout);
     block_on_locked(&session, runner::run(&session, &[stage], options))?;
     Ok(ExitCode::SUCCESS)
 }

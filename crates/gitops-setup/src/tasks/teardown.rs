@@ -30,7 +30,7 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
     session.report.set_timeout(args.timeout);
     session.report.started(&format!("teardown of {}", title(&session)), &[]);
-    session.lock.set("teardown", args.lock.timeout);
+    session.lock.set("teardown", args.lock.lock_timeout);
     block_on_locked(&session, work(&session, &args))?;
     Ok(ExitCode::SUCCESS)
 }

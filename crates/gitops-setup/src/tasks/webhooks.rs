@@ -30,11 +30,11 @@ pub(crate) fn run(global: &Global, what: Webhooks) -> Result<ExitCode, Failure> 
             Webhooks::List => work.list().await,
             Webhooks::Test { timeout } => work.test(timeout).await,
             Webhooks::Rotate(lock) => {
-                session.lock.set("webhooks rotate", lock.timeout);
+                session.lock.set("webhooks rotate", lock.lock_timeout);
                 work.rotate().await
             }
             Webhooks::Remove(lock) => {
-                session.lock.set("webhooks remove", lock.timeout);
+                session.lock.set("webhooks remove", lock.lock_timeout);
                 work.remove().await
             }
         }

@@ -3,6 +3,7 @@
 use manifests::argocd::names;
 use manifests::config::{ManifestSource, Variant};
 use manifests::{Object, ObjectRef, trust};
+use serde_json::Value;
 
 use super::{Check, Fact, Stage, no_secrets};
 use crate::diff::{self, Change};
@@ -128,13 +129,18 @@ pub(super) fn check_pair(inputs: &Inputs, kubernetes: Option<KubernetesVersion>)
 /// Refuses to write into a namespace that is being deleted: server-side apply would seem to succeed.
 pub(super) fn refuse_terminating(namespace: &str, observed: &Observed) -> Result<(), PlanError> {
     let reference = ObjectRef::cluster_scoped("v1", "Namespace", namespace);
-    let terminating =
-        observed.object(&reference).is_some_and(|object| object.get("/metadata/deletionTimestamp").is_some());
-    if !terminating {
+    let live = observed.object(&reference);
+    let Some(live) = live.filter(|live| live.get("/metadata/deletionTimestamp").is_some()) else {
         return Ok(());
-    }
+    };
+    let conditions = live.list("/status/conditions").iter().filter(|condition| condition["status"] == "True");
+    let mut held: Vec<String> =
+        conditions.filter_map(|condition| condition["message"].as_str().map(str::to_owned)).collect();
+    let finalizers = live.list("/metadata/finalizers").iter().filter_map(Value::as_str);
+    held.extend(finalizers.map(|name| format!("whoever has the finalizer {name} has not taken it off")));
+    let held = if held.is_empty() { String::new() } else { format!(": {}", held.join("; ")) };
     Err(PlanError::precondition(
-        format!("{reference} is being deleted"),
+        format!("{reference} is being deleted{held}"),
         format!("wait until it is gone; what holds it up: kubectl get namespace {namespace} -o yaml"),
     ))
 }
