@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use http::Method;
 use serde_json::{Value, json};
-use support::{Api, Running, Sandbox, Shared, Turn, Write, poll, signal, with_a_real_node};
+use support::{Api, Running, Sandbox, Shared, Turn, Write, signal, with_a_real_node};
 
 use crate::PROGRAM;
 
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/gitops-setup";
 const SECRET: &str = "/api/v1/namespaces/argocd/secrets/argocd-secret";
+const TOKEN: &str = "/api/v1/namespaces/seldon-system/secrets/jwt-argocd";
 /// Longer than writes are sent after a renewal, and a bit.
 const STALE: Duration = Duration::from_secs(21);
 
@@ -20,17 +22,20 @@ static SHARED: Shared = Shared::new();
 /// A cluster with Argo CD, an environment, and a node on which nothing runs: a token for Seldon has to wait for Argo
 /// CD's server, and whoever waits for that holds the lock.
 fn cluster() -> Option<Turn> {
-    SHARED.get(|| {
-        let sandbox = Sandbox::with_cluster(PROGRAM)?;
-        let mut config = config("seldon-dev");
-        sandbox.write("gitops.yaml", &config.to_string());
-        sandbox.run(&["setup"]).exits(0);
-        config["seldon"] = json!({ "createNamespace": true, "projectToken": "crowd" });
-        sandbox.write("token.yaml", &config.to_string());
-        sandbox.run(&["setup", "--config", "token.yaml"]).exits(0).says("not verified: no token");
-        with_a_real_node(&sandbox);
-        Some(sandbox)
-    })
+    SHARED
+        .get(|| {
+            let sandbox = Sandbox::with_cluster(PROGRAM)?;
+            let mut config = config("seldon-dev");
+            sandbox.write("gitops.yaml", &config.to_string());
+            sandbox.run(&["setup"]).exits(0);
+            config["seldon"] = json!({ "createNamespace": true, "projectToken": "crowd" });
+            sandbox.write("token.yaml", &config.to_string());
+            sandbox.run(&["setup", "--config", "token.yaml"]).exits(0).says("not verified: no token");
+            with_a_real_node(&sandbox);
+            Some(sandbox)
+        })
+        // One that failed may have left it, for an hour.
+        .inspect(|sandbox| drop(sandbox.api().send(Method::DELETE, LEASE, "application/json", &Value::Null)))
 }
 
 /// One environment of a project that all share.
@@ -72,6 +77,23 @@ fn hold_as_another_machine(api: &Api, seconds: u32) {
     api.apply("test", LEASE, &foreign(seconds));
 }
 
+/// What a holder waits for is there.
+fn give_key(api: &Api) {
+    let key = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": { "name": "argocd-secret", "namespace": "argocd" },
+        "data": { "server.secretkey": BASE64_STANDARD.encode("a signing key") },
+    });
+    api.apply("argocd-server", SECRET, &key);
+}
+
+/// As it was before.
+fn take_token(api: &Api) {
+    api.delete(TOKEN);
+    api.patch("test", SECRET, &json!([{ "op": "remove", "path": "/data/server.secretkey" }]));
+}
+
 fn destinations(api: &Api) -> BTreeSet<String> {
     let project = api.get("/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/crowd");
     let list = project["spec"]["destinations"].as_array().expect("a list").clone();
@@ -92,7 +114,7 @@ fn eight_at_once_write_one_after_the_other_and_nothing_of_anyone_is_lost() {
     }
     let audit = sandbox.audit();
     let words = |name: &str| {
-        ["setup".into(), "--config".into(), format!("{name}.yaml"), "--skip".into(), "access,verify".into()]
+        ["setup".into(), "--config".into(), format!("{name}.yaml"), "--only".into(), "environments".into()]
     };
     let runs: Vec<Running> = names
         .iter()
@@ -143,7 +165,7 @@ fn a_wait_is_bounded_and_says_for_whom() {
     sandbox.run(&["plan", "--config", "another.yaml", "--exit-code"]).exits(10);
     sandbox.run(&["status", "--config", "another.yaml"]).exits(0);
     sandbox.run(&["stage", "environments", "--lock-timeout", "0s"]).exits(0).says("Nothing changed");
-    sandbox.run(&["teardown", "--plan"]).exits(0);
+    sandbox.run(&["teardown", "--plan", "--keep-argocd"]).exits(0);
     audit.has_no_writes();
     sandbox.run(&["teardown", "--keep-argocd", "--lock-timeout", "0s"]).exits(5).says("ann@laptop");
     audit.has_no_writes();
@@ -165,6 +187,27 @@ fn a_holder_without_a_sign_of_life_is_taken_over_after_its_time() {
     run.wait().exits(0);
     assert!(sign.elapsed() >= Duration::from_secs(5), "too early: {:?}", sign.elapsed());
     assert!(destinations(&api).contains("after-ann"));
+    assert!(api.find(LEASE).is_none());
+}
+
+#[test]
+fn the_rights_that_are_documented_are_enough() {
+    let Some(sandbox) = cluster() else { return };
+    let api = sandbox.api();
+    let rules = json!([
+        { "apiGroups": ["", "argoproj.io"], "resources": ["*"], "verbs": ["*"] },
+        { "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"] },
+        { "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["gitops-setup"],
+            "verbs": ["get", "list", "watch", "update", "delete"] },
+    ]);
+    let kubeconfig = sandbox.login("few-rights", &api.account("few-rights", &rules));
+    let mut config = config("few-rights");
+    config["cluster"] = json!({ "provider": "context", "context": "few-rights", "kubeconfig": kubeconfig });
+    sandbox.write("few-rights.yaml", &config.to_string());
+    hold_as_another_machine(&api, 2);
+    let run = sandbox.run(&["setup", "--only", "environments", "--config", "few-rights.yaml"]);
+    run.exits(0).says("waiting for another run").says("Done: ");
+    assert!(!run.output().contains("no other run changes the cluster"), "{}", run.output());
     assert!(api.find(LEASE).is_none());
 }
 
@@ -197,6 +240,21 @@ fn a_stopped_run_gives_the_lock_back() {
 }
 
 #[test]
+fn a_holder_that_was_paused_and_that_nobody_missed_goes_on() {
+    let Some(sandbox) = cluster() else { return };
+    let api = sandbox.api();
+    let run = holder(&sandbox);
+    signal("STOP", run.id());
+    std::thread::sleep(STALE);
+    give_key(&api);
+    signal("CONT", run.id());
+    run.wait().exits(0);
+    assert!(api.find(TOKEN).is_some());
+    assert!(api.find(LEASE).is_none());
+    take_token(&api);
+}
+
+#[test]
 fn a_holder_that_was_paused_for_too_long_writes_nothing_more() {
     let Some(sandbox) = cluster() else { return };
     let api = sandbox.api();
@@ -209,25 +267,14 @@ fn a_holder_that_was_paused_for_too_long_writes_nothing_more() {
     sandbox.run(&another(&sandbox, "meanwhile", "1m")).exits(0).says("waiting for another run");
     std::thread::sleep(STALE.saturating_sub(stopped.elapsed()));
     let audit = sandbox.audit();
-    // What it waits for is there, so that it would go on.
-    let key = json!({
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": { "name": "argocd-secret", "namespace": "argocd" },
-        "data": { "server.secretkey": BASE64_STANDARD.encode("a signing key") },
-    });
-    api.apply("argocd-server", SECRET, &key);
+    give_key(&api);
     signal("CONT", run.id());
     let ended = run.wait();
     ended.exits(4).says("the lock of this cluster was lost").says("running the same command again");
     assert_eq!(audit.writes(), []);
-    assert!(api.find("/api/v1/namespaces/seldon-system/secrets/jwt-argocd").is_none());
-
-    // One that nobody took over meanwhile goes on; here it makes the token.
+    assert!(api.find(TOKEN).is_none());
+    // The next one makes it.
     sandbox.run(&["stage", "project-token", "--config", "token.yaml"]).exits(0);
-    poll("the token is there", Duration::from_secs(5), || {
-        api.find("/api/v1/namespaces/seldon-system/secrets/jwt-argocd")
-    });
-    api.delete("/api/v1/namespaces/seldon-system/secrets/jwt-argocd");
-    api.patch("test", SECRET, &json!([{ "op": "remove", "path": "/data/server.secretkey" }]));
+    assert!(api.find(TOKEN).is_some());
+    take_token(&api);
 }
