@@ -63,6 +63,7 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     plan.notes.extend(upgrade_note(inputs, observed));
     plan.notes.extend(few_nodes_note(inputs, observed));
     for object in &install.objects {
+        refuse_unserved(object, observed)?;
         if let Some(action) = leftover_command(object, observed) {
             plan.actions.push(action);
         }
@@ -142,6 +143,29 @@ pub(super) fn refuse_terminating(namespace: &str, observed: &Observed) -> Result
     Err(PlanError::precondition(
         format!("{reference} is being deleted{held}"),
         format!("wait until it is gone; what holds it up: kubectl get namespace {namespace} -o yaml"),
+    ))
+}
+
+/// Refuses a definition that is there and that Kubernetes does not serve, because another one has its names: objects of
+/// its kind would have nowhere to go.
+fn refuse_unserved(definition: &Object, observed: &Observed) -> Result<(), PlanError> {
+    let reference = definition.reference();
+    if reference.kind != "CustomResourceDefinition" {
+        return Ok(());
+    }
+    let conditions = observed.object(&reference).map_or(&[][..], |live| live.list("/status/conditions"));
+    let refused = |condition: &&Value| condition["type"] == "NamesAccepted" && condition["status"] == "False";
+    let Some(refused) = conditions.iter().find(refused) else { return Ok(()) };
+    let group = definition.text("/spec/group");
+    Err(PlanError::precondition(
+        format!(
+            "{reference} is there and is not served: {}",
+            refused["message"].as_str().unwrap_or("its names are not accepted")
+        ),
+        format!(
+            "another definition of the group has that name, such as that of a fork: remove it, with everything of its \
+             kind, and run the same command again: kubectl get crd | grep {group}"
+        ),
     ))
 }
 
