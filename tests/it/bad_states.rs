@@ -42,10 +42,11 @@ fn environment(sandbox: &Sandbox, namespace: &str) -> String {
 }
 
 /// Waits until a rule of the cluster is in effect, which each API server learns by itself.
-fn refuses(api: &Api, collection: &str, kind: &str, name: &str) {
+fn refuses(api: &Api, collection: &str, kind: &str, name: &str, says: &str) {
     let probe = json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": name } });
     poll("the rule is in effect", Duration::from_secs(60), || {
-        api.send(Method::POST, &format!("{collection}?dryRun=All"), "application/json", &probe).err()
+        let answer = api.send(Method::POST, &format!("{collection}?dryRun=All"), "application/json", &probe);
+        answer.err().filter(|refusal| refusal.message.contains(says))
     });
 }
 
@@ -103,9 +104,9 @@ fn a_quota_that_is_used_up_is_named() {
     let api = sandbox.api();
     let quotas = "/api/v1/namespaces/argocd/resourcequotas";
     let quota = json!({ "apiVersion": "v1", "kind": "ResourceQuota", "metadata": { "name": "few-secrets" },
-        "spec": { "hard": { "count/secrets": "1" } } });
+        "spec": { "hard": { "count/secrets": "0" } } });
     api.create(quotas, &quota);
-    refuses(&api, "/api/v1/namespaces/argocd/secrets", "Secret", "probe");
+    refuses(&api, "/api/v1/namespaces/argocd/secrets", "Secret", "probe", "exceeded quota");
     let mut config = config("in-quota");
     config["git"]["auth"] = json!({ "token": { "username": "bot", "token": { "env": "HOST_TOKEN" } } });
     config["seldon"] = json!({ "createNamespace": true });
@@ -166,7 +167,7 @@ fn a_webhook_that_does_not_work_is_named_with_its_configuration() {
         let policy = json!({ "kind": "ValidatingWebhookConfiguration", "metadata": { "name": format!("{name}-policy") },
             "webhooks": [webhook] });
         api.create(&configurations, &policy);
-        refuses(&api, "/api/v1/namespaces", "Namespace", &format!("behind-{name}"));
+        refuses(&api, "/api/v1/namespaces", "Namespace", &format!("behind-{name}"), cause);
         let start = Instant::now();
         let setup = sandbox.run(&["setup", "--config", &config]);
         assert!(start.elapsed() < Duration::from_secs(90), "it is bounded: {:?}", start.elapsed());
@@ -191,7 +192,7 @@ fn a_policy_of_the_cluster_is_named() {
     let binding = json!({ "kind": "ValidatingAdmissionPolicyBinding", "metadata": { "name": "no-forbidden" },
         "spec": { "policyName": "no-forbidden", "validationActions": ["Deny"] } });
     api.create(&format!("{ADMISSION}/validatingadmissionpolicybindings"), &binding);
-    refuses(&api, "/api/v1/namespaces", "Namespace", "forbidden-probe");
+    refuses(&api, "/api/v1/namespaces", "Namespace", "forbidden-probe", "not allowed here");
     let config = environment(&sandbox, "forbidden-name");
     let setup = sandbox.run(&["setup", "--config", &config]);
     setup.exits(4).says("such names are not allowed here");

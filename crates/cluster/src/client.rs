@@ -60,7 +60,7 @@ impl Client {
     }
 
     /// From here on writes need this lock, also those of clones. A process takes it once.
-    pub(crate) fn locked_by(&self, lock: &Lock) {
+    pub fn locked_by(&self, lock: &Lock) {
         let _first_stays = self.lock.set(lock.clone());
     }
 
@@ -80,6 +80,7 @@ impl Client {
         let start = Instant::now();
         let deadline = start + self.patience;
         let mut delay = FIRST_DELAY;
+        let mut heard = None;
         loop {
             let request = request();
             if let (false, Some(lock)) = (request.method() == Method::GET, self.lock.get()) {
@@ -87,9 +88,11 @@ impl Client {
             }
             // A server that accepts and never answers must not hold us up for longer than one that refuses.
             let attempt = deadline.min(Instant::now() + ATTEMPT);
-            let (outcome, asked) = match timeout_at(attempt, self.once(request)).await {
-                Ok(answered) => answered,
-                Err(_) => (Err("it accepts the connection and does not answer".into()), None),
+            let (outcome, asked) = match (timeout_at(attempt, self.once(request)).await, heard) {
+                (Ok(answered), _) => answered,
+                // Our own limit cut it off: what the server said before says more.
+                (Err(_), Some(reply)) if attempt == deadline => return Ok(reply),
+                (Err(_), _) => (Err("it accepts the connection and does not answer".into()), None),
             };
             let again = match &outcome {
                 Ok(reply) => is_temporary(reply) || retry(reply, start.elapsed()),
@@ -104,6 +107,7 @@ impl Client {
                 return outcome
                     .map_err(|message| ClusterError::Unreachable { server: self.server.clone(), message });
             }
+            heard = outcome.ok();
             tokio::time::sleep(pause).await;
             delay = (delay * 2).min(LONGEST_DELAY);
         }

@@ -57,7 +57,11 @@ pub enum ClusterError {
         message: String,
     },
     /// The server doesn't serve the kind.
-    #[error("the cluster doesn't know the kind {} ({})", .object.kind, .object.api_version)]
+    #[error(
+        "the cluster doesn't know the kind {} ({})\n  install what brings it; for Argo CD: cargo xtask setup --from \
+         install-argocd",
+        .object.kind, .object.api_version
+    )]
     KindUnknown {
         /// The object.
         object: ObjectRef,

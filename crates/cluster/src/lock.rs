@@ -106,7 +106,7 @@ impl Lock {
     }
 
     /// Makes sure that it is ours at this moment.
-    pub(crate) fn ensure(&self) -> BoxFuture<'_, Result<(), ClusterError>> {
+    pub fn ensure(&self) -> BoxFuture<'_, Result<(), ClusterError>> {
         async move { if self.is_fresh() { Ok(()) } else { self.renew(false).await } }.boxed()
     }
 

@@ -14,6 +14,9 @@ use crate::wait::not_accepted;
 /// replaced.
 pub(crate) const WEBHOOK: Duration = Duration::from_secs(30);
 
+/// How servers say that a field can't be changed in place.
+const FIXED: [&str; 3] = ["immutable", "updates to statefulset spec", "cannot change roleRef"];
+
 /// An admission webhook that a server's words are about.
 struct Named<'a> {
     name: &'a str,
@@ -98,7 +101,7 @@ pub(crate) fn advice(object: &ObjectRef, message: &str) -> String {
         format!(
             "wait until the namespace is gone; what holds it up: kubectl get namespace {namespace} -o yaml"
         )
-    } else if message.contains("immutable") {
+    } else if FIXED.iter().any(|words| message.contains(words)) {
         format!(
             "it was made in another way, and that can't be changed in place: keep what is there, or delete it with all \
              that belongs to it, and run the same command again: kubectl delete {name}"

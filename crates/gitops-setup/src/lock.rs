@@ -54,6 +54,22 @@ impl Slot {
         }
     }
 
+    /// Makes sure that the lock is still ours, where it is held, before a write to something else than its cluster.
+    pub(crate) async fn ensure(&self) -> Result<(), Failure> {
+        let lock = self.lock.borrow().clone();
+        match lock {
+            Some(lock) => Ok(lock.ensure().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for every write to another cluster.
+    pub(crate) fn guard(&self, client: &Client) {
+        if let Some(lock) = &*self.lock.borrow() {
+            client.locked_by(lock);
+        }
+    }
+
     /// What can't be known without the lock.
     pub(crate) fn gap(&self) -> Option<String> {
         self.gap.get().cloned()

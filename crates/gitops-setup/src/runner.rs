@@ -198,6 +198,7 @@ impl Runner<'_> {
             return self.observer.reconnect().await;
         }
         for action in plan.actions.iter().filter(|action| !action.is_request()) {
+            self.session.lock.ensure().await?;
             match action {
                 Action::WaitFor { object, pointer, .. } => {
                     apply::wait_for(self.session, self.observer.client()?, object, pointer).await?;

@@ -88,6 +88,13 @@ async fn what_is_known_to_help_is_said() {
             "ConfigMap \"settings\" is invalid: data: Forbidden: field is immutable when `immutable` is set",
             "kubectl delete configmap settings -n demo",
         ),
+        (
+            422,
+            "Invalid",
+            "StatefulSet.apps \"settings\" is invalid: spec: Forbidden: updates to statefulset spec for fields other than \
+             'replicas' are forbidden",
+            "kubectl delete configmap settings -n demo",
+        ),
     ] {
         let (error, writes) = refusal(code, reason, message).await;
         assert!(matches!(error, ClusterError::Refused { .. }), "{error}");
