@@ -49,6 +49,7 @@ fn the_address_is_found_for_each_way_of_exposing() {
     by_service(&sandbox, &api);
     by_node_port(&sandbox, &api);
     by_node_port_on_kind(&sandbox, &api);
+    by_service_that_setup_opens(&sandbox, &api);
     by_ingress(&sandbox, &api);
     by_istio(&sandbox, &api);
     by_gateway(&sandbox, &api);
@@ -93,6 +94,27 @@ fn by_node_port_on_kind(sandbox: &Sandbox, api: &Api) {
     api.patch("tests", "/api/v1/nodes/real", &id);
     status_says(sandbox, &format!("http://192.0.2.9:{}/argocd/", node_port(api, 80)));
     api.patch("tests", SERVICE, &json!([{ "op": "replace", "path": "/spec/type", "value": "ClusterIP" }]));
+}
+
+/// What `setup` makes of Argo CD's Service, and only once.
+fn by_service_that_setup_opens(sandbox: &Sandbox, api: &Api) {
+    let service = json!({ "type": "NodePort", "nodePort": 30080 });
+    let exposed = json!({ "via": "service", "service": service });
+    config(sandbox, exposed.clone(), json!({ "tlsTermination": "argocd" }));
+    // Somebody has set the type before.
+    sandbox.run(&["setup", "--only", "expose"]).exits(4).says("spec.type is set by \"tests\"");
+    sandbox.run(&["setup", "--only", "expose", "--force-conflicts"]).exits(0);
+    assert_eq!(node_port(api, 443), 30080);
+    status_says(sandbox, "https://192.0.2.9:30080/argocd/");
+    let audit = sandbox.audit();
+    sandbox.run(&["setup", "--only", "expose"]).exits(0).says("Nothing changed");
+    audit.has_no_writes();
+    config(sandbox, exposed, json!({}));
+    sandbox.run(&["setup", "--only", "expose"]).exits(0);
+    assert_eq!(node_port(api, 80), 30080, "it moves along with whoever ends TLS");
+    config(sandbox, json!({ "via": "service" }), json!({}));
+    sandbox.run(&["setup", "--only", "expose"]).exits(0);
+    assert_eq!(api.get(SERVICE)["spec"]["type"], "LoadBalancer");
 }
 
 fn node_port(api: &Api, number: u16) -> Value {

@@ -2,9 +2,12 @@
 
 use std::process::Command;
 
+use manifests::config::{Source, load};
 use manifests::{Object, yaml};
 use serde_json::json;
-use support::{Checkout, Sandbox, permissive_definitions, published_definitions, skipped, without_status};
+use support::{
+    Api, Checkout, Sandbox, permissive_definitions, published_definitions, skipped, without_status,
+};
 
 use crate::PROGRAM;
 
@@ -110,7 +113,7 @@ fn what_is_built_fits_the_published_definitions() {
     sandbox.run(&["cluster", "up"]).exits(0);
     let api = sandbox.api();
     api.define(&published);
-    // Seldon's are not published where programs could fetch them.
+    // Seldon's are not published where programs could fetch them: written here by its types.
     api.define(&permissive_definitions());
     let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "dev" } });
     api.create("/api/v1/namespaces", &namespace);
@@ -126,12 +129,37 @@ fn what_is_built_fits_the_published_definitions() {
         }
     }
     assert!(applied > 30, "{applied}");
+    assert_eq!(routes(&api), 2);
     // That this server would have refused what does not fit.
-    let mut wrong = objects(&build(&checkout, "rollout", "dev"));
-    let rollout = wrong.iter_mut().find(|object| object.kind() == "Rollout").expect("it has one");
-    rollout.get_mut("/spec/strategy/canary").expect("a canary")["stepz"] = json!([]);
-    let refusal = api.apply_strictly(rollout).expect_err("no such field");
-    assert!(refusal.message.contains("stepz"), "{refusal:?}");
+    for (name, kind, place) in [
+        ("rollout", "Rollout", "/spec/strategy/canary"),
+        ("seldon", "SeldonDeployment", "/spec/predictors/0/componentSpecs/0/hpaSpec"),
+        ("seldon-core-2", "Model", "/spec"),
+    ] {
+        let mut wrong = objects(&build(&checkout, name, "dev"));
+        let object = wrong.iter_mut().find(|object| object.kind() == kind).expect("it has one");
+        object.get_mut(place).expect("a map")["stepz"] = json!([]);
+        let refusal = api.apply_strictly(object).expect_err("no such field");
+        assert!(refusal.message.contains("stepz"), "{refusal:?}");
+    }
+}
+
+/// The routes to Argo CD that `expose` makes.
+fn routes(api: &Api) -> usize {
+    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "argocd" } });
+    api.create("/api/v1/namespaces", &namespace);
+    let gateway =
+        "{via: gateway-api, host: a.example.com, gatewayApi: {gateway: gateways/public, sectionName: https}}";
+    let ways = ["{via: istio, host: a.example.com}", gateway];
+    let objects = ways.iter().filter_map(|expose| {
+        let source = Source { name: "gitops.yaml".into(), text: format!("expose: {expose}\n") };
+        let config = load(Some(&source), &|_| None, &[]).unwrap_or_else(|errors| panic!("{errors}")).config;
+        manifests::expose::object(&config)
+    });
+    let applied = objects.map(|object| {
+        api.apply_strictly(&object).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", object.reference()))
+    });
+    applied.count()
 }
 
 #[test]

@@ -166,6 +166,10 @@ async fn at_port(
     let Some(port) = source::node_port(service, source::public_port(service, front.port)) else {
         return Ok(port_forward(config, format!("{} has no port on nodes", service.reference())));
     };
+    // Nodes that are containers are reached from other machines, and from some systems, only in this way.
+    if let Some((host, port)) = source::mapped(&config.cluster, port) {
+        return Ok(Address::Url(url(config, &front, &host, port)));
+    }
     Ok(match source::node_address(nodes.values()) {
         Some(host) => Address::Url(url(config, &front, &host, port)),
         None => port_forward(config, "no node has an address".into()),

@@ -14,6 +14,7 @@ use manifests::config::Override;
 use stages::select::Selection;
 
 use crate::failure::Failure;
+use crate::own::Own;
 use crate::tasks;
 
 pub(crate) use applications::{Applications, Preview};
@@ -50,6 +51,9 @@ pub(crate) struct Global {
     /// Say more: every object, every change, where values come from
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    /// What the embedding repository adds.
+    #[arg(skip)]
+    pub(crate) own: Own,
 }
 
 /// What to print.
@@ -339,7 +343,7 @@ impl Args {
             Task::Setup(args) => tasks::setup::run(&global, args),
             Task::Plan(args) => tasks::plan::run(&global, args),
             Task::Stage(args) => tasks::stage::run(&global, args),
-            Task::Stages => tasks::stages::run(),
+            Task::Stages => tasks::stages::run(&global),
             Task::Render(args) => tasks::render::run(&global, &args),
             Task::Lint(args) => tasks::lint::run(&global, &args),
             Task::Status => tasks::status::run(&global),

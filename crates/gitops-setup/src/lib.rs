@@ -7,6 +7,8 @@
 //!     gitops_setup::main()
 //! }
 //! ```
+//!
+//! or with stages of its own, see [`Xtask`].
 
 mod access;
 mod apply;
@@ -20,6 +22,7 @@ mod git;
 mod lock;
 mod manifest;
 mod observe;
+mod own;
 mod quickstart;
 mod random;
 mod report;
@@ -31,19 +34,11 @@ mod webhooks;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 pub use failure::Failure;
+pub use own::Xtask;
+pub use {manifests, stages};
 
 /// Runs the command line of this process, and gives its exit code.
 pub fn main() -> ExitCode {
-    let args = args::Args::parse();
-    let output = args.global.output;
-    match args.run() {
-        Ok(code) => code,
-        Err(failure) => {
-            report::failure(output, &failure);
-            failure.exit_code()
-        }
-    }
+    Xtask::new().main()
 }

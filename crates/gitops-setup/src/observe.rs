@@ -89,7 +89,7 @@ impl<'a> Observer<'a> {
         }
         observed.kubernetes = self.kubernetes;
         observed.nodes = self.look_at_nodes().await?;
-        observed.objects = self.read((stage.reads)(inputs)).await?;
+        observed.objects = self.read(stage.reads(inputs)).await?;
         if stage.facts.contains(&Fact::Webhooks) {
             observed.webhooks =
                 webhooks::look(self.session, self.client()?, observed.nodes, self.settled).await?;

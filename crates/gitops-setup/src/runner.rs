@@ -252,7 +252,7 @@ impl Runner<'_> {
         // Alone, it verifies everything.
         let ran: Vec<&Stage> =
             self.stages.iter().copied().filter(|stage| stage.name != verify.name).collect();
-        let stages = if ran.is_empty() { ::stages::ALL } else { &ran };
+        let stages = if ran.is_empty() { &self.inputs.stages[..] } else { &ran };
         for stage in stages.iter().filter(|stage| stage.name != verify.name) {
             let plan = self.plan(stage).await?;
             if !plan.actions.is_empty() {

@@ -13,7 +13,7 @@ use manifests::yaml;
 use secrecy::{ExposeSecret, SecretString};
 use stages::observed::{KubernetesVersion, RepositoryState};
 use stages::stage::Fact;
-use stages::{Inputs, Stage};
+use stages::{Inputs, Stage, Stages};
 use tokio::sync::OnceCell;
 
 use crate::args::Global;
@@ -45,6 +45,8 @@ pub(crate) struct Session {
     pub(crate) tools: ToolContext,
     pub(crate) data: PathBuf,
     pub(crate) report: Report,
+    /// The stages of this command line.
+    pub(crate) stages: Stages,
     /// What was found in the remote repository.
     pub(crate) repository: OnceCell<Option<RepositoryState>>,
     /// The webhooks that were found at the Git host.
@@ -104,6 +106,7 @@ impl Session {
             }
             loaded.notes.iter().for_each(|note| report.line(note));
         }
+        global.own.check(&loaded.config, &source.name)?;
         let provider = Provider::new(&loaded.config.cluster, &data)?;
         Ok(Self {
             config: loaded.config,
@@ -113,6 +116,7 @@ impl Session {
             tools,
             data,
             report,
+            stages: global.own.stages.clone(),
             repository: OnceCell::new(),
             hooks: tokio::sync::Mutex::default(),
             lock: Slot::default(),
@@ -183,6 +187,7 @@ impl Session {
             false => Trust::default(),
         };
         let inputs = Inputs {
+            stages: self.stages.clone(),
             config: self.config.clone(),
             install: found.install,
             manifest_origin: found.origin,

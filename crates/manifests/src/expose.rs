@@ -1,15 +1,20 @@
-//! The object that exposes Argo CD's server: VirtualService, Ingress or HTTPRoute.
+//! The object that exposes Argo CD's server: VirtualService, Ingress, HTTPRoute, or fields of its own Service.
 
 use serde_json::{Value, json};
 
 use crate::MANAGER;
 use crate::argocd::names::SERVER;
-use crate::config::{ArgoCd, Config, GatewayApi, Ingress, Istio, TlsTermination, Via};
+use crate::config::{ArgoCd, Config, GatewayApi, Ingress, Istio, Service, TlsTermination, Via};
 use crate::object::{Object, ObjectRef};
 
 /// The object that exposes Argo CD; `None` with `via: none`.
 pub fn object(config: &Config) -> Option<Object> {
-    let object = Object::new(&reference(config)?).with_label("app.kubernetes.io/managed-by", MANAGER);
+    let object = Object::new(&reference(config)?);
+    let object = match config.expose.via {
+        // Others made it.
+        Via::Service => object,
+        _ => object.with_label("app.kubernetes.io/managed-by", MANAGER),
+    };
     let expose = &config.expose;
     let host = expose.host.as_deref();
     Some(match expose.via {
@@ -30,6 +35,7 @@ pub fn object(config: &Config) -> Option<Object> {
             let gateway = expose.gateway_api.as_ref()?;
             object.with("spec", http_route(gateway, host, &config.argocd))
         }
+        Via::Service => object.with("spec", service(expose.service.unwrap_or_default(), &config.argocd)),
     })
 }
 
@@ -41,6 +47,7 @@ pub fn reference(config: &Config) -> Option<ObjectRef> {
         Via::Istio => ("networking.istio.io/v1alpha3", "VirtualService"),
         Via::Ingress => ("networking.k8s.io/v1", "Ingress"),
         Via::GatewayApi => ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+        Via::Service => ("v1", "Service"),
     };
     Some(ObjectRef::namespaced(api_version, kind, &config.argocd.namespace, SERVER))
 }
@@ -88,6 +95,17 @@ fn ingress_spec(ingress: &Ingress, host: Option<&str>, argocd: &ArgoCd) -> Value
     }
     if let (Some(secret), Some(host)) = (&ingress.tls_secret, host) {
         spec["tls"] = json!([{ "hosts": [host], "secretName": secret }]);
+    }
+    spec
+}
+
+/// What is not said stays as it is.
+fn service(service: Service, argocd: &ArgoCd) -> Value {
+    let mut spec = json!({ "type": service.kind });
+    if let Some(node_port) = service.node_port {
+        let port = service_port(argocd);
+        // Port and protocol are by what the server knows it again.
+        spec["ports"] = json!([{ "port": port, "protocol": "TCP", "nodePort": node_port }]);
     }
     spec
 }

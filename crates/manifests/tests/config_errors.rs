@@ -140,14 +140,15 @@ fn unknown_missing_and_repeated_keys() {
     ");
     assert_snapshot!(errors("colour: blue\n"), @"
     gitops.yaml:1:1: unknown key `colour`; expected `applicationSets`,
-      `applications`, `argocd`, `cluster`, `environments`, `expose`, `git`,
-      `healthChecks`, `logging`, `models`, `notifications`, `projects`, `seldon` or
-      `webhooks`
+      `applications`, `argocd`, `cluster`, `environments`, `expose`, `extensions`,
+      `git`, `healthChecks`, `logging`, `models`, `notifications`, `projects`,
+      `seldon` or `webhooks`
     ");
     assert_snapshot!(errors("? [a, b]\n: c\n"), @"
     gitops.yaml:1:3: unknown key `…`; expected `applicationSets`, `applications`,
-      `argocd`, `cluster`, `environments`, `expose`, `git`, `healthChecks`,
-      `logging`, `models`, `notifications`, `projects`, `seldon` or `webhooks`
+      `argocd`, `cluster`, `environments`, `expose`, `extensions`, `git`,
+      `healthChecks`, `logging`, `models`, `notifications`, `projects`, `seldon` or
+      `webhooks`
     ");
     assert_snapshot!(errors("git: {url: a.com/b}\nenvironments:\n  - project: a\n"), @"
     gitops.yaml:3:5: missing key `namespace` in environments[0] (Namespace, and
@@ -395,8 +396,8 @@ fn mistakes_from_elsewhere_name_their_origin() {
     --set cluster.nodes: `cluster.nodes` is `0`; expected a whole number from 1 to
       1000
     --set x: unknown key `x`; expected `applicationSets`, `applications`, `argocd`,
-      `cluster`, `environments`, `expose`, `git`, `healthChecks`, `logging`,
-      `models`, `notifications`, `projects`, `seldon` or `webhooks`
+      `cluster`, `environments`, `expose`, `extensions`, `git`, `healthChecks`,
+      `logging`, `models`, `notifications`, `projects`, `seldon` or `webhooks`
     --set git.url: `git.url` is plain http, which anyone on the way can read and
       change; use https:// or ssh://
     --set git.branch: the value is not valid YAML: unclosed bracket '['

@@ -394,3 +394,18 @@ fn a_torn_file_never_panics() {
         drop(load(Some(&source), &|_| None, &[]));
     }
 }
+
+#[test]
+fn extensions_hold_what_others_say_they_hold() {
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Quota {
+        pods: u32,
+        of: Vec<Option<String>>,
+    }
+    let text = "extensions: {quota: {pods: 20, of: [a, null]}}\n";
+    let config = loaded(text, &[], &["extensions.quota.pods=30"]).config;
+    assert_eq!(config.extension("quota"), Some(Quota { pods: 30, of: vec![Some("a".into()), None] }));
+    assert_eq!(config.extension::<Quota>("limits"), None);
+    let twice = try_load("extensions: {quota: {pods: 1, pods: 2}}\n", &[], &[]).unwrap_err();
+    assert!(twice.to_string().contains("`pods` is given a second time"), "{twice}");
+}

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use insta::assert_snapshot;
-use manifests::config::{Config, Expose, GatewayApi, Ingress, Istio, TlsTermination, Via};
+use manifests::config::{
+    Config, Expose, GatewayApi, Ingress, Istio, Service, ServiceType, TlsTermination, Via,
+};
 use manifests::{expose, yaml};
 use serde_json::Value;
 
@@ -35,6 +37,27 @@ fn everything_set() -> Expose {
 fn no_object_where_nothing_is_exposed() {
     assert_eq!(expose::object(&Config::default()), None);
     assert_eq!(expose::reference(&Config::default()), None);
+}
+
+#[test]
+fn a_service_is_changed_in_nothing_else() {
+    let service = Service { kind: ServiceType::NodePort, node_port: Some(30080) };
+    let expose = Expose { via: Via::Service, service: Some(service), ..Expose::default() };
+    assert_snapshot!(exposed(expose.clone(), |_| {}), @r"
+    apiVersion: v1
+    kind: Service
+    metadata:
+      name: argocd-server
+      namespace: argocd
+    spec:
+      ports:
+      - nodePort: 30080
+        port: 80
+        protocol: TCP
+      type: NodePort
+    ");
+    let inside = exposed(expose, |config| config.argocd.tls_termination = TlsTermination::Argocd);
+    assert!(inside.contains("port: 443"), "{inside}");
 }
 
 #[test]

@@ -5,10 +5,13 @@ use manifests::argocd::install::Install;
 use manifests::config::{Config, SecretRef};
 
 use crate::observed::KubernetesVersion;
+use crate::select::Stages;
 
 /// Configuration, and what was fetched or looked up for it before planning.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
+    /// The stages of the command line, whether or not they run.
+    pub stages: Stages,
     /// The configuration, all sources laid over each other.
     pub config: Config,
     /// The manifest of Argo CD; `None` with `manifest: existing`, or where no stage needs it.

@@ -14,4 +14,5 @@ pub mod teardown;
 pub use inputs::Inputs;
 pub use observed::Observed;
 pub use plan::{Action, Apply, Plan, PlanError, PutWebhook};
+pub use select::Stages;
 pub use stage::{ALL, Stage};

@@ -34,6 +34,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What it takes for these objects to be as they are here, and no more: fields that others set stay.
+    pub fn keeping(objects: Vec<Object>, observed: &Observed) -> Self {
+        let mut plan = Self::default();
+        for object in objects {
+            plan.push_apply(Apply::new(object), observed);
+        }
+        plan
+    }
+
     /// A stage that the configuration leaves out.
     pub fn skipped(why: impl Into<String>) -> Self {
         Self { skipped: Some(why.into()), ..Self::default() }

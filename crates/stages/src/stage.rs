@@ -30,7 +30,10 @@ use crate::observed::Observed;
 use crate::plan::{Plan, PlanError};
 
 /// One stage of the set-up. The names follow the headings of Seldon's guide.
-#[derive(Debug)]
+///
+/// Another repository's own stage begins with [`Stage::new`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Stage {
     /// What users call it.
     pub name: &'static str,
@@ -38,8 +41,8 @@ pub struct Stage {
     pub summary: &'static str,
     /// Stages whose results it builds on.
     pub needs: &'static [&'static str],
-    /// Objects that its plan looks at.
-    pub reads: fn(&Inputs) -> Vec<ObjectRef>,
+    /// Objects that its plan looks at; `None` for those that it keeps in place.
+    pub reads: Option<fn(&Inputs) -> Vec<ObjectRef>>,
     /// What it would do.
     pub plan: fn(&Inputs, &Observed) -> Result<Plan, PlanError>,
     /// The objects that it keeps in place, without secrets and without what only the cluster knows.
@@ -50,6 +53,54 @@ pub struct Stage {
     pub facts: &'static [Fact],
     /// Secrets that it fills in, for their values to be compared. What it reads is observed by then.
     pub secrets: fn(&Inputs, &Observed) -> Vec<FilledSecret>,
+}
+
+impl Stage {
+    /// A stage that keeps nothing in place, needs no other stage and reads nothing: what it does more is added.
+    pub const fn new(
+        name: &'static str,
+        summary: &'static str,
+        plan: fn(&Inputs, &Observed) -> Result<Plan, PlanError>,
+    ) -> Self {
+        Self {
+            name,
+            summary,
+            needs: &[],
+            reads: None,
+            plan,
+            objects: no_objects,
+            checks: no_checks,
+            facts: &[],
+            secrets: no_secrets,
+        }
+    }
+
+    /// The same stage with these objects that it keeps in place. Its plan is given them as they are in the cluster,
+    /// `render` and `lint` show them, and `teardown` takes them away.
+    pub const fn keeping(mut self, objects: fn(&Inputs) -> Vec<Object>) -> Self {
+        self.objects = objects;
+        self
+    }
+
+    /// The same stage after these.
+    pub const fn needing(mut self, needs: &'static [&'static str]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    /// The same stage, whose plan looks at these objects: those that it keeps in place, too, have to be among them.
+    pub const fn reading(mut self, reads: fn(&Inputs) -> Vec<ObjectRef>) -> Self {
+        self.reads = Some(reads);
+        self
+    }
+
+    /// Objects that its plan looks at.
+    pub fn reads(&self, inputs: &Inputs) -> Vec<ObjectRef> {
+        match self.reads {
+            Some(reads) => reads(inputs),
+            None => references(&(self.objects)(inputs)),
+        }
+    }
 }
 
 /// Something to observe that is no object.
@@ -109,10 +160,6 @@ pub const ALL: &[&Stage] = &[
     &notifications::STAGE,
     &verify::STAGE,
 ];
-
-fn nothing_read(_: &Inputs) -> Vec<ObjectRef> {
-    Vec::new()
-}
 
 fn no_objects(_: &Inputs) -> Vec<Object> {
     Vec::new()

@@ -22,7 +22,7 @@ use serde::Serialize;
 use crate::inputs::Inputs;
 use crate::observed::Observed;
 use crate::plan::{Apply, PlanError, PutWebhook};
-use crate::stage::{ALL, Stage};
+use crate::stage::Stage;
 use ownership::is_made_by_us;
 
 pub use contents::{foreign, left_in, stays_note};
@@ -120,7 +120,7 @@ pub fn plan(
 
 /// All objects that the way back has to know: those that the stages look at, and who would do work for it.
 pub fn reads(inputs: &Inputs) -> Vec<ObjectRef> {
-    let stages = ALL.iter().flat_map(|stage| (stage.reads)(inputs));
+    let stages = inputs.stages.iter().flat_map(|stage| stage.reads(inputs));
     let all: BTreeSet<ObjectRef> = stages.chain(workloads::controllers(inputs)).collect();
     all.into_iter().collect()
 }
@@ -161,9 +161,9 @@ impl<'a> Way<'a> {
     fn by_stage(&self) -> ByStage<'a> {
         let mut seen = BTreeSet::new();
         let mut stages = Vec::new();
-        for stage in ALL {
+        for stage in self.inputs.stages.iter() {
             let mut objects = Vec::new();
-            for reference in (stage.reads)(self.inputs) {
+            for reference in stage.reads(self.inputs) {
                 // The cluster and its nodes stay: `cluster down` takes them away.
                 if let (Some(live), true) = (self.observed.object(&reference), seen.insert(reference))
                     && live.kind() != "Node"

@@ -2,7 +2,7 @@
 
 use cluster::wait::{Objects, Progress, condition};
 use manifests::argocd::names;
-use manifests::config::{Config, Via};
+use manifests::config::{Cluster, Config, KindPort, PortProtocol, Provider, Via};
 use manifests::{Object, ObjectRef, expose};
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ impl Source {
             (Via::Ingress, _) => {
                 expose::reference(config).unwrap_or_else(|| names::server_service(namespace))
             }
-            (Via::None | Via::GatewayApi, _) => names::server_service(namespace),
+            (Via::None | Via::Service | Via::GatewayApi, _) => names::server_service(namespace),
         };
         Self { object, optional: config.expose.via == Via::None }
     }
@@ -104,6 +104,18 @@ pub(super) fn node_port(service: &Object, port: u16) -> Option<u16> {
     entry["nodePort"].as_u64().and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0)
 }
 
+/// Where a port of the control plane that kind made is on this machine: address and port.
+pub(super) fn mapped(cluster: &Cluster, node_port: u16) -> Option<(String, u16)> {
+    let kind = cluster.kind.as_ref().filter(|_| cluster.provider == Provider::Kind)?;
+    let leads = |port: &&KindPort| port.container == node_port && port.protocol == PortProtocol::Tcp;
+    let port = kind.ports.iter().find(leads)?;
+    let host = match port.address.as_str() {
+        "0.0.0.0" | "::" => "127.0.0.1",
+        address => address,
+    };
+    Some((host.to_owned(), port.host))
+}
+
 /// Whether nodes are those of a kind cluster, whoever made it: their kubelets say `kind://docker/cluster/node`.
 pub(super) fn are_of_kind<'a>(mut nodes: impl Iterator<Item = &'a Object>) -> bool {
     nodes.any(|node| node.text("/spec/providerID").starts_with("kind://"))
@@ -123,6 +135,7 @@ pub(super) fn node_address<'a>(nodes: impl Iterator<Item = &'a Object>) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use manifests::config::KindSettings;
     use serde_json::json;
 
     fn service(value: Value) -> Object {
@@ -167,6 +180,19 @@ mod tests {
         assert_eq!(node_port(&service(ports), 443), None);
         let ports =
             service(json!({ "spec": { "ports": [{ "port": 443, "targetPort": 8443 }, { "port": 80 }] } }));
+        let port = |address: &str, protocol| KindPort {
+            host: 8080,
+            container: 30080,
+            address: address.into(),
+            protocol,
+        };
+        let mapped = |port: KindPort| {
+            let kind = KindSettings { ports: vec![port], ..KindSettings::default() };
+            mapped(&Cluster { provider: Provider::Kind, kind: Some(kind), ..Cluster::default() }, 30080)
+        };
+        assert_eq!(mapped(port("0.0.0.0", PortProtocol::Tcp)), Some(("127.0.0.1".into(), 8080)));
+        assert_eq!(mapped(port("192.0.2.7", PortProtocol::Tcp)), Some(("192.0.2.7".into(), 8080)));
+        assert_eq!(mapped(port("127.0.0.1", PortProtocol::Udp)), None);
         assert_eq!([8443, 80, 9000].map(|port| public_port(&ports, port)), [443, 80, 9000]);
     }
 }

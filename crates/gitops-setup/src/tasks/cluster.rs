@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use ::stages::select::Selection;
 use manifests::config::Provider;
 
 use super::{block_on, print};
@@ -23,7 +22,7 @@ pub(crate) fn run(global: &Global, what: Cluster) -> Result<ExitCode, Failure> {
 }
 
 fn up(session: &Session, recreate: bool) -> Result<(), Failure> {
-    let stages = Selection { only: vec!["cluster".into()], ..Selection::default() }.stages()?;
+    let stages = [session.stages.find("cluster")?];
     let options = Options { timeout: session.report.timeout(), force_conflicts: false };
     block_on(async {
         if recreate {

@@ -143,7 +143,7 @@ fn render(global: &Global, args: &Lint, input: &mut Input) -> Result<(), Failure
     }
     // Without the stages' facts, nothing is fetched: Argo CD's own manifest is not ours to judge.
     let inputs = block_on(session.inputs(&[], Effects::None))?;
-    let stages = ::stages::ALL.iter().map(|stage| (stage.name, (stage.objects)(&inputs))).collect();
+    let stages = session.stages.iter().map(|stage| (stage.name, (stage.objects)(&inputs))).collect();
     for (name, text) in files::files(stages) {
         let stage = name.split('/').next().unwrap_or_default();
         let objects = yaml::parse_objects(&text).map_err(|error| Failure::Bug(format!("{name}: {error}")))?;

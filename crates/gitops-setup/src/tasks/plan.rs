@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use ::stages::select::Selection;
 use ::stages::{Inputs, Plan, Stage};
 
 use manifests::Object;
@@ -19,7 +18,7 @@ use crate::session::{Effects, Session};
 const CHANGES: u8 = 10;
 
 pub(crate) fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
-    let stages = Selection::from(args.selection).stages()?;
+    let stages = global.own.stages.select(&args.selection.into())?;
     let session = Session::open(global)?;
     let report = &session.report;
     report.started(&title(&session), &stages);

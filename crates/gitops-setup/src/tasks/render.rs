@@ -15,15 +15,16 @@ use crate::session::{Effects, Session};
 
 pub(crate) fn run(global: &Global, args: &Render) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
-    let inputs = block_on(session.inputs(::stages::ALL, Effects::None))?;
-    let stages: Vec<_> = ::stages::ALL.iter().map(|stage| (stage.name, (stage.objects)(&inputs))).collect();
+    let inputs = block_on(session.inputs(&session.stages, Effects::None))?;
+    let stages: Vec<_> = session.stages.iter().map(|stage| (stage.name, (stage.objects)(&inputs))).collect();
     let files = files::files(stages);
-    write(&args.out, &files)?;
+    let folders: Vec<_> = session.stages.iter().map(|stage| stage.name).collect();
+    write(&args.out, &folders, &files)?;
     session.report.line(&format!("{} in {}", count(files.len(), "file"), args.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(out: &Path, files: &BTreeMap<String, String>) -> Result<(), Failure> {
+fn write(out: &Path, folders: &[&str], files: &BTreeMap<String, String>) -> Result<(), Failure> {
     // Nothing is touched before it is clear that nothing of the user's is in the way.
     for name in files.keys() {
         let path = out.join(name);
@@ -42,8 +43,8 @@ fn write(out: &Path, files: &BTreeMap<String, String>) -> Result<(), Failure> {
             )));
         }
     }
-    for stage in ::stages::ALL {
-        let folder = out.join(stage.name);
+    for folder in folders {
+        let folder = out.join(folder);
         clear(&folder).map_err(|error| Failure::file(&folder, &error))?;
     }
     for (name, text) in files {
@@ -124,12 +125,12 @@ mod tests {
     #[test]
     fn only_what_was_rendered_goes() {
         let folder = Folder::new("render-clear");
-        write(&folder.0, &rendered("expose/old.yaml")).expect("rendered");
+        write(&folder.0, &["expose"], &rendered("expose/old.yaml")).expect("rendered");
         folder.put("expose/mine.yaml", "kind: Service\n");
         folder.put("expose/empty.yaml", "");
         folder.put("expose/longer.yaml", "# Rendered by gitops-setup. Not!\n");
         folder.put("expose/windows.yaml", "# Rendered by gitops-setup.\r\nkind: Service\r\n");
-        write(&folder.0, &rendered("expose/new.yaml")).expect("rendered");
+        write(&folder.0, &["expose"], &rendered("expose/new.yaml")).expect("rendered");
         for (name, there) in [
             ("old", false),
             ("windows", false),
@@ -145,11 +146,11 @@ mod tests {
     #[test]
     fn what_is_in_the_way_is_told_before_anything_is_written() {
         let folder = Folder::new("render-way");
-        write(&folder.0, &rendered("expose/old.yaml")).expect("rendered");
+        write(&folder.0, &["expose"], &rendered("expose/old.yaml")).expect("rendered");
         folder.put("expose/mine.yaml", "kind: Service\n");
         let mut files = rendered("expose/a.yaml");
         files.extend(rendered("expose/mine.yaml"));
-        let failure = write(&folder.0, &files).expect_err("it is refused");
+        let failure = write(&folder.0, &["expose"], &files).expect_err("it is refused");
         assert_eq!(failure.code(), 2);
         assert!(failure.to_string().contains("mine.yaml is in the way"), "{failure}");
         assert!(folder.has("expose/old.yaml") && !folder.has("expose/a.yaml"));

@@ -61,7 +61,7 @@ async fn check(session: &Session, write: bool) -> Result<(), Failure> {
         session.report.paragraph(&format!("branch {branch}"));
     }
     // The very plan of the stage: what it would make here, or why it can't be used as it is.
-    let stage = ::stages::select::find("git-repository")?;
+    let stage = session.stages.find("git-repository")?;
     let inputs = Inputs { config: config.clone(), ..Inputs::default() };
     let observed = Observed { repository: Some(state), ..Observed::default() };
     let plan = (stage.plan)(&inputs, &observed)?;

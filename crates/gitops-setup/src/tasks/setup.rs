@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use stages::select::Selection;
-
 use super::block_on_locked;
 use crate::args::{Global, Setup};
 use crate::failure::Failure;
@@ -11,7 +9,7 @@ use crate::runner::{self, Options};
 use crate::session::Session;
 
 pub(crate) fn run(global: &Global, args: Setup) -> Result<ExitCode, Failure> {
-    let stages = Selection::from(args.selection).stages()?;
+    let stages = global.own.stages.select(&args.selection.into())?;
     let options = Options { timeout: args.run.timeout, force_conflicts: args.run.force_conflicts };
     let session = Session::open(global)?;
     session.lock.set("setup", args.run.lock.lock_timeout);

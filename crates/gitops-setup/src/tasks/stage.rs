@@ -9,7 +9,7 @@ use crate::runner::{self, Options};
 use crate::session::Session;
 
 pub(crate) fn run(global: &Global, args: OneStage) -> Result<ExitCode, Failure> {
-    let stage = ::stages::select::find(&args.name)?;
+    let stage = global.own.stages.find(&args.name)?;
     let options = Options { timeout: args.run.timeout, force_conflicts: args.run.force_conflicts };
     let session = Session::open(global)?;
     session.lock.set("stage", args.run.lock.lock_timeout);

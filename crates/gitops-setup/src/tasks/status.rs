@@ -17,7 +17,7 @@ use crate::session::{Effects, Session};
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
-    session.report.started(&title(&session), ::stages::ALL);
+    session.report.started(&title(&session), &session.stages);
     block_on(status(&session))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -29,8 +29,8 @@ async fn status(session: &Session) -> Result<(), Failure> {
         report.line("There is no cluster yet, or it does not run: cargo xtask setup");
         return Ok(());
     };
-    let inputs = session.inputs(::stages::ALL, Effects::None).await?;
-    for (stage, plan) in each(&mut observer, &inputs, ::stages::ALL).await {
+    let inputs = session.inputs(&session.stages, Effects::None).await?;
+    for (stage, plan) in each(&mut observer, &inputs, &session.stages).await {
         let plan = match plan {
             Ok(plan) => plan,
             // Just then the rest is worth knowing.

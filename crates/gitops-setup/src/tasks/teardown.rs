@@ -43,7 +43,7 @@ async fn work(session: &Session, args: &Args) -> Result<(), Failure> {
     }
     // Only what is needed to know what belongs to Argo CD.
     let known: Vec<&Stage> =
-        ::stages::ALL.iter().copied().filter(|stage| stage.facts.contains(&Fact::Manifest)).collect();
+        session.stages.iter().copied().filter(|stage| stage.facts.contains(&Fact::Manifest)).collect();
     let inputs = session.inputs(&known, Effects::None).await?;
     let mut observer = Observer::new(session).settled();
     if observer.reach().await?.is_none() {

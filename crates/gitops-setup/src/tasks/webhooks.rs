@@ -75,7 +75,7 @@ impl<'a> Work<'a> {
 
     /// The webhooks as they are, and what is observed with them.
     async fn look(&self) -> Result<(Vec<Webhook>, Observed), Failure> {
-        let stage = ::stages::select::find("webhooks")?;
+        let stage = self.session.stages.find("webhooks")?;
         let inputs = self.session.inputs(&[stage], Effects::Allowed).await?;
         let mut observer = Observer::new(self.session).settled();
         let observed = observer.observe(stage, &inputs).await?;
@@ -122,7 +122,7 @@ impl<'a> Work<'a> {
 
     /// Says what the stage would change.
     async fn compare(&self, observed: &Observed, any: bool) -> Result<(), Failure> {
-        let stage = ::stages::select::find("webhooks")?;
+        let stage = self.session.stages.find("webhooks")?;
         let inputs = self.session.inputs(&[stage], Effects::Allowed).await?;
         let plan = (stage.plan)(&inputs, observed)?;
         for action in &plan.actions {

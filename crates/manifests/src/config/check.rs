@@ -60,7 +60,11 @@ impl<'s> Rule<'s> {
     fn property(self, key: &str) -> Option<Self> {
         self.schema["properties"]
             .get(key)
-            .or_else(|| self.schema.get("additionalProperties").filter(|schema| schema.is_object()))
+            .or_else(|| {
+                self.schema
+                    .get("additionalProperties")
+                    .filter(|schema| schema.is_object() || is_anything(schema))
+            })
             .map(|schema| self.inner(schema))
     }
 
@@ -87,6 +91,10 @@ impl<'s> Rule<'s> {
     }
 }
 
+fn is_anything(schema: &Value) -> bool {
+    *schema == Value::Bool(true)
+}
+
 impl<'s> Checker<'s> {
     fn error(&mut self, origin: &Origin, path: &str, message: String) {
         self.errors.push(ConfigError { origin: origin.clone(), path: path.to_owned(), message });
@@ -94,6 +102,10 @@ impl<'s> Checker<'s> {
 
     fn node(&mut self, node: &Node, rule: Rule<'s>, path: &str) -> Option<Value> {
         let rule = self.resolve(rule);
+        if is_anything(rule.schema) {
+            let value = self.anything(node, rule, path);
+            return self.sound(node, path, value);
+        }
         if matches!(node.data, Data::Null) && !path.is_empty() {
             self.empty(node, rule, path);
             return None;
@@ -180,6 +192,25 @@ impl<'s> Checker<'s> {
             value.insert(key.to_owned(), Value::String(String::new()));
         }
         text || !required
+    }
+
+    /// What others have to check.
+    fn anything(&mut self, node: &Node, rule: Rule<'s>, path: &str) -> Value {
+        match &node.data {
+            Data::Null => Value::Null,
+            Data::Bool(value) => Value::Bool(*value),
+            Data::Number(number) => Value::Number(number.clone()),
+            Data::Text(text) => Value::from(text.as_str()),
+            Data::List(items) => items.iter().map(|item| self.anything(item, rule, path)).collect(),
+            Data::Map(entries) => {
+                self.repeated_keys(entries, rule, path);
+                let mut plain = |entry: &Entry| {
+                    let inner_path = path::of_key(path, &entry.key);
+                    (entry.key.clone(), self.anything(&entry.value, rule, &inner_path))
+                };
+                entries.iter().map(&mut plain).collect()
+            }
+        }
     }
 
     fn repeated_keys(&mut self, entries: &[Entry], rule: Rule<'_>, path: &str) {

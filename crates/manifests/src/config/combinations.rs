@@ -118,6 +118,7 @@ fn expose(expose: &Expose) -> Vec<Clash> {
         ("istio", expose.istio.is_some(), Via::Istio, "istio"),
         ("ingress", expose.ingress.is_some(), Via::Ingress, "ingress"),
         ("gatewayApi", expose.gateway_api.is_some(), Via::GatewayApi, "gateway-api"),
+        ("service", expose.service.is_some(), Via::Service, "service"),
     ] {
         if is_given && expose.via != via {
             clashes.push(Clash::new(

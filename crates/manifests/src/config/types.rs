@@ -13,10 +13,13 @@ mod notifications;
 mod seldon;
 mod webhooks;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::argocd::version::ArgoVersion;
 
@@ -74,6 +77,17 @@ pub struct Config {
     /// Who is told what about Applications.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notifications: Option<Notifications>,
+    /// What stages are configured by that another repository's xtask adds, by section.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extensions: BTreeMap<String, Value>,
+}
+
+impl Config {
+    /// What a section of `extensions` says; `None` where it is not there, or not a `T`. The command line refuses
+    /// the latter beforehand, where the section was announced to it as one.
+    pub fn extension<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        T::deserialize(self.extensions.get(name)?).ok()
+    }
 }
 
 /// Where Kubernetes comes from.

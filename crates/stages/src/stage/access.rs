@@ -2,14 +2,14 @@
 
 use manifests::config::Variant;
 
-use super::{Check, Stage, no_objects, no_secrets, nothing_read};
+use super::{Check, Stage, no_objects, no_secrets};
 use crate::plan::Plan;
 
 pub(super) const STAGE: Stage = Stage {
     name: "access",
     summary: "the address under which Argo CD is reached, and a login there",
     needs: &["expose"],
-    reads: nothing_read,
+    reads: None,
     plan: |inputs, _| match inputs.config.argocd.variant {
         Variant::Core => Ok(Plan::skipped("the core variant has no API server")),
         _ => Ok(Plan::default()),

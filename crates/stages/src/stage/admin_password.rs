@@ -17,7 +17,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "admin-password",
     summary: "the password of the user admin",
     needs: &["install-argocd"],
-    reads: |inputs| vec![names::secret(inputs.argocd_namespace())],
+    reads: Some(|inputs| vec![names::secret(inputs.argocd_namespace())]),
     plan,
     objects: no_objects,
     checks: no_checks,

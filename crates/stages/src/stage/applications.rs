@@ -4,7 +4,7 @@ use manifests::argocd::project;
 use manifests::{Object, applications};
 
 use super::environments::{apply_project, require_kind};
-use super::{Stage, no_checks, no_secrets, references};
+use super::{Stage, no_checks, no_secrets};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
 use crate::plan::{Apply, Plan, PlanError};
@@ -13,7 +13,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "applications",
     summary: "projects, Applications and ApplicationSets of your own",
     needs: &["install-argocd", "git-credentials"],
-    reads: |inputs| references(&objects(inputs)),
+    reads: None,
     plan,
     objects,
     checks: no_checks,

@@ -4,7 +4,7 @@ use manifests::config::{Config, Provider, Variant};
 use manifests::{MANAGER, Object, ObjectRef};
 use serde_json::json;
 
-use super::{Fact, Stage, install_argocd, no_checks, no_secrets, references};
+use super::{Fact, Stage, install_argocd, no_checks, no_secrets};
 use crate::inputs::Inputs;
 use crate::observed::{ClusterState, Observed};
 use crate::plan::{Action, Apply, Plan, PlanError};
@@ -13,7 +13,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "cluster",
     summary: "a Kubernetes cluster that answers",
     needs: &[],
-    reads: |inputs| references(&nodes(inputs)),
+    reads: None,
     plan,
     objects: nodes,
     checks: no_checks,

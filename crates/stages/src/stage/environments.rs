@@ -5,7 +5,7 @@ use manifests::argocd::project;
 use manifests::config::Environment;
 use manifests::{Object, ObjectRef, environment};
 
-use super::{Stage, install_argocd::refuse_terminating, no_checks, no_secrets, references};
+use super::{Stage, install_argocd::refuse_terminating, no_checks, no_secrets};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
 use crate::plan::{Apply, Plan, PlanError};
@@ -14,7 +14,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "environments",
     summary: "a namespace, a project and an Application for each environment",
     needs: &["install-argocd", "git-repository", "git-credentials"],
-    reads: |inputs| environment_reads(inputs, &inputs.config.environments),
+    reads: None,
     plan: |inputs, observed| match inputs.config.environments.as_slice() {
         [] => Ok(Plan::skipped("no environment is configured")),
         environments => environment_plan(inputs, observed, environments),
@@ -33,11 +33,6 @@ pub(super) fn environment_objects(inputs: &Inputs, environments: &[Environment])
     let applications =
         environments.iter().map(|e| environment::application(e, &config.git, &config.argocd.namespace));
     namespaces.chain(projects).chain(applications).collect()
-}
-
-/// What the plan of some environments looks at.
-pub(super) fn environment_reads(inputs: &Inputs, environments: &[Environment]) -> Vec<ObjectRef> {
-    references(&environment_objects(inputs, environments))
 }
 
 /// Plans some environments.

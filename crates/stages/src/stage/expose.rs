@@ -13,10 +13,10 @@ pub(super) const STAGE: Stage = Stage {
     name: "expose",
     summary: "a route from the ingress layer to Argo CD",
     needs: &["install-argocd"],
-    reads: |inputs| {
+    reads: Some(|inputs| {
         let service = names::server_service(inputs.argocd_namespace());
         expose::reference(&inputs.config).into_iter().chain(gateway(inputs)).chain([service]).collect()
-    },
+    }),
     plan,
     objects: |inputs| expose::object(&inputs.config).into_iter().collect(),
     checks: no_checks,
@@ -40,7 +40,9 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     }
     require(observed, &names::server_service(inputs.argocd_namespace()), inputs)?;
     let mut plan = Plan::default();
-    plan.push_apply(Apply::new(object), observed);
+    let apply = Apply::new(object);
+    let apply = if inputs.config.expose.via == Via::Service { apply.by_stage(STAGE.name) } else { apply };
+    plan.push_apply(apply, observed);
     match gateway(inputs).filter(|gateway| observed.object(gateway).is_none()) {
         Some(gateway) => Ok(plan.with_note(format!("{gateway} is not there: nothing is routed until it is"))),
         None => Ok(plan),
@@ -53,7 +55,7 @@ fn gateway(inputs: &Inputs) -> Option<ObjectRef> {
     let (api_version, gateway) = match expose.via {
         Via::Istio => ("networking.istio.io/v1alpha3", expose.istio.clone().unwrap_or_default().gateway),
         Via::GatewayApi => ("gateway.networking.k8s.io/v1", expose.gateway_api.as_ref()?.gateway.clone()),
-        Via::None | Via::Ingress => return None,
+        Via::None | Via::Ingress | Via::Service => return None,
     };
     let (namespace, name) = expose::namespaced_name(&gateway);
     Some(ObjectRef::namespaced(api_version, "Gateway", namespace, name))

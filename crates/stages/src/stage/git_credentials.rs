@@ -22,7 +22,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "git-credentials",
     summary: "credentials and host keys of the repository, on both sides",
     needs: &["install-argocd", "git-repository"],
-    reads,
+    reads: Some(reads),
     plan,
     // Secrets are worth nothing without their values, and the ConfigMaps are merged with what is in the cluster.
     objects: |inputs| new_namespace(inputs).filter(|_| unneeded(inputs).is_none()).into_iter().collect(),

@@ -3,7 +3,7 @@
 use manifests::config::Transport;
 use manifests::environment;
 
-use super::{Fact, Stage, no_checks, no_objects, no_secrets, nothing_read};
+use super::{Fact, Stage, no_checks, no_objects, no_secrets};
 use crate::inputs::Inputs;
 use crate::observed::{Observed, RepositoryState};
 use crate::plan::{Action, Plan, PlanError};
@@ -12,7 +12,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "git-repository",
     summary: "a repository with a folder for every environment",
     needs: &[],
-    reads: nothing_read,
+    reads: None,
     plan,
     objects: no_objects,
     checks: no_checks,

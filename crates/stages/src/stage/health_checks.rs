@@ -17,7 +17,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "health-checks",
     summary: "health checks for ML kinds and Applications",
     needs: &["install-argocd"],
-    reads: |inputs| health::chosen(&inputs.config).map(|_| reference(inputs)).into_iter().collect(),
+    reads: Some(|inputs| health::chosen(&inputs.config).map(|_| reference(inputs)).into_iter().collect()),
     plan,
     objects,
     checks: no_checks,

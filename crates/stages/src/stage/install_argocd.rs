@@ -15,7 +15,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "install-argocd",
     summary: "Argo CD's own objects, of the release and variant configured",
     needs: &["cluster"],
-    reads,
+    reads: Some(reads),
     plan,
     objects,
     checks: |inputs| vec![Check::RolledOut(workloads(inputs))],

@@ -1,6 +1,6 @@
 //! The environment of the request logger.
 
-use super::environments::{environment_objects, environment_plan, environment_reads};
+use super::environments::{environment_objects, environment_plan};
 use super::{Stage, no_checks, no_secrets};
 use crate::inputs::Inputs;
 use crate::plan::Plan;
@@ -10,7 +10,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "logging",
     summary: "the environment of the request logger",
     needs: &["install-argocd", "git-repository", "git-credentials"],
-    reads: |inputs| environment_reads(inputs, &environments(inputs)),
+    reads: None,
     plan: |inputs, observed| match environments(inputs).as_slice() {
         [] => Ok(Plan::skipped("no `logging` is configured")),
         environments => environment_plan(inputs, observed, environments),

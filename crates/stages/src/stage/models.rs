@@ -3,7 +3,7 @@
 use manifests::{Object, models};
 
 use super::environments::{apply_project, require_kind};
-use super::{Stage, no_checks, no_secrets, references};
+use super::{Stage, no_checks, no_secrets};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
 use crate::plan::{Apply, Plan, PlanError};
@@ -12,7 +12,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "models",
     summary: "an Application for each model in each environment",
     needs: &["install-argocd", "git-repository", "git-credentials", "environments"],
-    reads: |inputs| references(&objects(inputs)),
+    reads: None,
     plan,
     objects,
     checks: no_checks,

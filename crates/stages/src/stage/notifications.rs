@@ -14,7 +14,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "notifications",
     summary: "what is told about Applications, and the tokens for that",
     needs: &["install-argocd"],
-    reads,
+    reads: Some(reads),
     plan,
     // The Secret is worth nothing without its values.
     objects: |inputs| config_map(&inputs.config).into_iter().collect(),

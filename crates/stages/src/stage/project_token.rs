@@ -25,7 +25,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "project-token",
     summary: "a token for Seldon to talk to Argo CD with",
     needs: &["install-argocd", "environments"],
-    reads,
+    reads: Some(reads),
     plan,
     objects: |inputs| new_namespace(inputs).filter(|_| configured(inputs).is_some()).into_iter().collect(),
     checks: no_checks,

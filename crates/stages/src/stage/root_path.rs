@@ -10,7 +10,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "root-path",
     summary: "the path under which Argo CD is served",
     needs: &["install-argocd"],
-    reads: |inputs| setting_reads(inputs, &setting(inputs)),
+    reads: Some(|inputs| setting_reads(inputs, &setting(inputs))),
     plan: |inputs, observed| setting_plan(inputs, observed, &setting(inputs), "root-path"),
     objects: |inputs| setting_objects(inputs, &setting(inputs)),
     checks: no_checks,

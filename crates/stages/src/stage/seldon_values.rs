@@ -1,6 +1,6 @@
 //! Helm values by which Seldon Enterprise Platform finds its Git credentials and uses Argo CD.
 
-use super::{Fact, Stage, no_checks, no_objects, no_secrets, nothing_read};
+use super::{Fact, Stage, no_checks, no_objects, no_secrets};
 use crate::inputs::Inputs;
 use crate::observed::Observed;
 use crate::plan::{Action, Plan, PlanError};
@@ -9,7 +9,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "seldon-values",
     summary: "the section gitops in the Helm values of Seldon",
     needs: &["git-credentials"],
-    reads: nothing_read,
+    reads: None,
     plan,
     objects: no_objects,
     checks: no_checks,

@@ -13,7 +13,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "tls-termination",
     summary: "TLS ended by the ingress layer, or by Argo CD",
     needs: &["install-argocd"],
-    reads: |inputs| setting_reads(inputs, &setting(inputs)),
+    reads: Some(|inputs| setting_reads(inputs, &setting(inputs))),
     plan: |inputs, observed| setting_plan(inputs, observed, &setting(inputs), "tls-termination"),
     objects: |inputs| setting_objects(inputs, &setting(inputs)),
     checks: no_checks,

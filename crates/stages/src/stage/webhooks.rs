@@ -15,7 +15,7 @@ pub(super) const STAGE: Stage = Stage {
     name: "webhooks",
     summary: "webhooks at the Git host, for Argo CD and Seldon",
     needs: &["install-argocd", "access"],
-    reads: |inputs| configured(inputs).map(|_| secret(inputs)).into_iter().collect(),
+    reads: Some(|inputs| configured(inputs).map(|_| secret(inputs)).into_iter().collect()),
     plan,
     objects: no_objects,
     checks: no_checks,

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::{Undo, Undoing, Way, few};
 use crate::plan::Apply;
-use crate::stage::ALL;
 
 const LISTS: [&str; 4] =
     ["destinations", "sourceRepos", "clusterResourceWhitelist", "namespaceResourceWhitelist"];
@@ -31,7 +30,7 @@ impl Way<'_> {
 
     /// The project as every stage wants it.
     fn ours(&self, live: &Object) -> Vec<Object> {
-        let objects = ALL.iter().flat_map(|stage| (stage.objects)(self.inputs));
+        let objects = self.inputs.stages.iter().flat_map(|stage| (stage.objects)(self.inputs));
         objects.filter(|object| object.reference() == live.reference()).collect()
     }
 

@@ -150,9 +150,7 @@ fn a_local_repository_or_none_needs_no_credentials() {
         let plan = planned(&inputs, &running(KUBERNETES_1_36));
         assert_eq!(plan.skipped.as_deref(), Some(why));
         let stage = stage("git-credentials");
-        assert!(
-            (stage.reads)(&inputs).is_empty() && (stage.secrets)(&inputs, &Observed::default()).is_empty()
-        );
+        assert!(stage.reads(&inputs).is_empty() && (stage.secrets)(&inputs, &Observed::default()).is_empty());
     }
 }
 

@@ -107,7 +107,7 @@ fn without_the_section_nothing_is_done_or_read() {
     let inputs = inputs(config());
     let plan = planned(&inputs, &running(KUBERNETES_1_36));
     assert_eq!(plan.skipped.as_deref(), Some("no `healthChecks` is configured"));
-    assert!((stage("health-checks").reads)(&inputs).is_empty());
+    assert!(stage("health-checks").reads(&inputs).is_empty());
     assert!((stage("health-checks").objects)(&inputs).is_empty());
 }
 

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use insta::assert_snapshot;
-use stages::ALL;
-use stages::select::{Selection, SelectionError, UnknownStage, find};
+use stages::select::{AddError, Selection, SelectionError};
+use stages::{ALL, Plan, Stage, Stages};
 
 fn names(selection: Selection) -> Vec<&'static str> {
-    selection.stages().map(|stages| stages.iter().map(|stage| stage.name).collect()).unwrap_or_default()
+    Stages::default()
+        .select(&selection)
+        .map(|stages| stages.iter().map(|stage| stage.name).collect())
+        .unwrap_or_default()
 }
 
 fn texts(names: &[&str]) -> Vec<String> {
@@ -128,7 +131,7 @@ fn a_choice_of_nothing_is_refused() {
         Selection { only: one(), skip: one(), ..Selection::default() },
         Selection { from: Some("environments".into()), only: texts(&["cluster"]), ..Selection::default() },
     ] {
-        let error = selection.stages().unwrap_err();
+        let error = Stages::default().select(&selection).unwrap_err();
         assert_eq!(error, SelectionError::Empty);
         assert!(error.to_string().contains("no stage is left"), "{error}");
     }
@@ -142,14 +145,41 @@ fn an_unknown_name_anywhere_is_refused() {
         Selection { only: unknown(), ..Selection::default() },
         Selection { skip: unknown(), ..Selection::default() },
     ] {
-        let unknown = UnknownStage { name: "nonsense".into() };
-        assert_eq!(selection.stages().unwrap_err(), SelectionError::Unknown(unknown));
+        let error = Stages::default().select(&selection).unwrap_err();
+        assert!(matches!(error, SelectionError::Unknown(unknown) if unknown.name == "nonsense"));
     }
 }
 
 #[test]
 fn an_unknown_name_is_told_with_a_near_one_and_all_others() {
-    assert_snapshot!(find("argocd").unwrap_err(), @"there is no stage `argocd` (did you mean `install-argocd`?); stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, webhooks, health-checks, notifications, verify");
-    assert_snapshot!(find("nonsense").unwrap_err(), @"there is no stage `nonsense`; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, webhooks, health-checks, notifications, verify");
-    assert_snapshot!(find("").unwrap_err(), @"there is no stage ``; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, webhooks, health-checks, notifications, verify");
+    assert_snapshot!(Stages::default().find("argocd").unwrap_err(), @"there is no stage `argocd` (did you mean `install-argocd`?); stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, webhooks, health-checks, notifications, verify");
+    assert_snapshot!(Stages::default().find("nonsense").unwrap_err(), @"there is no stage `nonsense`; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, webhooks, health-checks, notifications, verify");
+    assert_snapshot!(Stages::default().find("").unwrap_err(), @"there is no stage ``; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, webhooks, health-checks, notifications, verify");
+}
+
+const OWN: Stage = Stage::new("quota", "limits of an environment", |_, _| Ok(Plan::default()));
+
+#[test]
+fn another_repositorys_stage_is_one_of_the_list() {
+    let mut stages = Stages::default();
+    stages.add_after("environments", &const { OWN.needing(&["environments"]) }).expect("added");
+    let selection = Selection { from: Some("quota".into()), ..Selection::default() };
+    let names: Vec<_> = stages.select(&selection).expect("stages").iter().map(|stage| stage.name).collect();
+    assert_eq!(names[..2], ["quota", "logging"]);
+    assert_eq!(stages.len(), ALL.len() + 1);
+    assert!(stages.find("quotas").unwrap_err().to_string().contains("did you mean `quota`?"));
+}
+
+#[test]
+fn a_stage_that_would_not_work_can_t_be_added() {
+    let refused = |after, stage| Stages::default().add_after(after, stage).unwrap_err();
+    let early = &const { OWN.needing(&["environments"]) };
+    assert_eq!(refused("cluster", early), AddError::Needs { stage: "quota", needed: "environments" });
+    assert_eq!(refused("verify", &OWN), AddError::Last("quota"));
+    assert!(matches!(refused("enviroments", &OWN), AddError::NoNeighbour { .. }));
+    let named = |name| Stage::new(name, "", OWN.plan);
+    let (taken, odd): (&'static Stage, &'static Stage) =
+        (Box::leak(named("expose").into()), Box::leak(named("../Quota").into()));
+    assert_eq!(refused("cluster", taken), AddError::Taken("expose"));
+    assert_eq!(refused("cluster", odd), AddError::Name("../Quota"));
 }

@@ -172,7 +172,7 @@ fn a_gateway_that_is_not_there_is_noted() {
     let observed = with_service(running(KUBERNETES_1_36), &inputs);
     let gateway =
         ObjectRef::namespaced("networking.istio.io/v1alpha3", "Gateway", "istio-system", "seldon-gateway");
-    assert!((stage("expose").reads)(&inputs).contains(&gateway));
+    assert!(stage("expose").reads(&inputs).contains(&gateway));
     let without = plan("expose", &inputs, &observed).unwrap();
     assert_eq!(
         without.notes,

@@ -35,7 +35,7 @@ pub(crate) fn inputs(config: Config) -> Inputs {
 }
 
 pub(crate) fn stage(name: &str) -> &'static Stage {
-    stages::select::find(name).expect("a stage")
+    stages::Stages::default().find(name).expect("a stage")
 }
 
 pub(crate) fn plan(name: &str, inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {

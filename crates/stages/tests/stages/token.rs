@@ -199,6 +199,6 @@ fn without_the_key_or_without_an_api_it_is_skipped() {
     let mut inputs = seldon();
     inputs.config.argocd.variant = Variant::Core;
     assert!(planned(&inputs, &Observed::default()).skipped.is_some());
-    let reads = (stage("project-token").reads)(&configured(|_| {}));
+    let reads = stage("project-token").reads(&configured(|_| {}));
     assert_eq!(reads, []);
 }

@@ -275,6 +275,6 @@ fn without_configuration_or_argo_cd_nothing_is_planned() {
     empty.webhooks = WebhooksState::Seen { api: API.into(), webhooks: Vec::new() };
     let error = support::plan("webhooks", &inputs, &empty).unwrap_err().to_string();
     assert!(error.contains("Secret/argocd-secret in argocd is not there"), "{error}");
-    let reads: Vec<ObjectRef> = (support::stage("webhooks").reads)(&inputs);
+    let reads: Vec<ObjectRef> = support::stage("webhooks").reads(&inputs);
     assert_eq!(reads, [names::secret("argocd")]);
 }

@@ -26,6 +26,9 @@ pub struct Expose {
     /// Settings of `via: gateway-api`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gateway_api: Option<GatewayApi>,
+    /// Settings of `via: service`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
 }
 
 /// By which kind of object Argo CD is exposed.
@@ -41,6 +44,8 @@ pub enum Via {
     Ingress,
     /// An HTTPRoute at a Gateway.
     GatewayApi,
+    /// Argo CD's own Service.
+    Service,
 }
 
 /// Settings of `via: istio`.
@@ -79,6 +84,29 @@ pub struct Ingress {
     /// Further annotations, as the ingress controller wants them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+}
+
+/// Settings of `via: service`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Service {
+    /// What Argo CD's Service becomes.
+    #[serde(rename = "type")]
+    pub kind: ServiceType,
+    /// Port of every node that leads to Argo CD; by default Kubernetes chooses one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub node_port: Option<u16>,
+}
+
+/// How a Service is reached from outside the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ServiceType {
+    /// By an address of its own.
+    #[default]
+    LoadBalancer,
+    /// By a port of every node.
+    NodePort,
 }
 
 /// Settings of `via: gateway-api`.
