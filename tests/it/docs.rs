@@ -9,7 +9,7 @@ use support::Sandbox;
 
 use crate::PROGRAM;
 
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -22,6 +22,7 @@ const DOCUMENTS: [&str; 12] = [
     "docs/output.md",
     "docs/teardown.md",
     "docs/trust.md",
+    "docs/troubleshooting.md",
     "docs/webhooks.md",
 ];
 
@@ -202,6 +203,37 @@ fn every_event_is_documented() {
     assert!(events.len() > 5, "{events:?}");
     for event in events {
         assert!(documented.contains(&format!("`{event}`")), "docs/output.md has no `{event}`");
+    }
+}
+
+/// A message that nobody prints any more helps nobody.
+#[test]
+fn every_message_of_the_page_on_trouble_is_printed() {
+    let mut code = String::new();
+    for file in ["cluster", "gitops-setup", "stages"].map(|name| root().join("crates").join(name).join("src"))
+    {
+        sources(&file, &mut code);
+    }
+    let page = read("docs/troubleshooting.md");
+    let rows: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert!(rows.len() > 15, "{rows:?}");
+    for message in rows {
+        assert!(code.contains(message), "nothing says `{message}`");
+    }
+}
+
+/// Sources with the texts in them as they are printed: a backslash at the end of a line breaks none.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder of the repository").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else {
+            let file = fs::read_to_string(&path).unwrap_or_default();
+            let lines: Vec<&str> = file.lines().map(str::trim_start).collect();
+            text.push_str(&lines.join("\n").replace("\\\n", ""));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod applications;
 mod argocd;
+mod bad_states;
 mod checkout;
 mod clone_job;
 mod clusters;
@@ -21,6 +22,7 @@ mod installed;
 mod killed;
 mod kind;
 mod lint;
+mod lock;
 mod manifests;
 mod ml_platform;
 mod models;

@@ -104,6 +104,8 @@ fn also_after_a_setup_that_was_cut_off() {
         run.kill();
         sandbox.run(&["teardown"]).exits(0);
         same(&before, &all(&api));
+        let lock = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/gitops-setup";
+        assert!(api.find(lock).is_none(), "the lock of the killed run is left over");
     }
 }
 

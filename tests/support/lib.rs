@@ -25,6 +25,7 @@ mod shared;
 mod slots;
 mod snapshot;
 mod trials;
+mod users;
 mod watch;
 
 use std::collections::BTreeMap;

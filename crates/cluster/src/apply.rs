@@ -98,7 +98,7 @@ impl Client {
         let reply = self.send(|| request.clone(), starting).await?;
         match reply.status.is_success() {
             true => Ok(()),
-            false => Err(self.failure(verb, &reference, &reply)),
+            false => Err(self.refused(verb, &reference, &reply).await),
         }
     }
 
@@ -119,7 +119,7 @@ impl Client {
         let reply = self.send(|| request.clone(), |_, _| false).await?;
         match reply.status {
             status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
-            _ => Err(self.failure("delete", object, &reply)),
+            _ => Err(self.refused("delete", object, &reply).await),
         }
     }
 
@@ -143,11 +143,11 @@ impl Client {
                     Some(value) if expected.is_some_and(|expected| expected != value) => {
                         Err(ClusterError::Changed { object: object.clone() })
                     }
-                    Some(_) => Err(self.failure("patch", object, &reply)),
+                    Some(_) => Err(self.refused("patch", object, &reply).await),
                 },
                 Found::Absent | Found::KindUnknown => Ok(()),
             },
-            _ => Err(self.failure("patch", object, &reply)),
+            _ => Err(self.refused("patch", object, &reply).await),
         }
     }
 

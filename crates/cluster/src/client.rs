@@ -1,9 +1,9 @@
 //! A connection to an API server: requests with bounded retries, and errors that name the object.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use kube::core::request::Request as Urls;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Resource as _};
 use manifests::ObjectRef;
@@ -11,11 +11,13 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::ClusterError;
+use crate::lock::Lock;
+use crate::refusal::{WEBHOOK, is_failing_webhook, is_full};
 
 /// How long one request may be tried again while the server is busy or away.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long one attempt may take.
-const ATTEMPT: Duration = Duration::from_secs(30);
+/// How long one attempt may take: an API server gives up a write after 34 seconds by itself, and says why.
+const ATTEMPT: Duration = Duration::from_secs(35);
 const FIRST_DELAY: Duration = Duration::from_millis(20);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
@@ -27,6 +29,8 @@ pub struct Client {
     patience: Duration,
     /// The last `Date` that the server sent.
     date: Arc<Mutex<Option<String>>>,
+    /// What has to be held when something is written.
+    lock: Arc<OnceLock<Lock>>,
 }
 
 /// The server's last word on a request.
@@ -37,7 +41,7 @@ pub(crate) struct Reply {
 
 impl Client {
     pub(crate) fn new(kube: kube::Client, server: String) -> Self {
-        Self { kube, server, patience: PATIENCE, date: Arc::default() }
+        Self { kube, server, patience: PATIENCE, date: Arc::default(), lock: Arc::default() }
     }
 
     /// The connection as kube has it.
@@ -49,6 +53,20 @@ impl Client {
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// The same connection, whose writes need no lock.
+    pub(crate) fn unlocked(&self) -> Self {
+        Self { lock: Arc::default(), ..self.clone() }
+    }
+
+    /// From here on writes need this lock, also those of clones. A process takes it once.
+    pub fn locked_by(&self, lock: &Lock) {
+        let _first_stays = self.lock.set(lock.clone());
     }
 
     /// The time by the server's clock when it last answered, in the form of the HTTP header `Date`.
@@ -67,22 +85,34 @@ impl Client {
         let start = Instant::now();
         let deadline = start + self.patience;
         let mut delay = FIRST_DELAY;
+        let mut heard = None;
         loop {
+            let request = request();
+            if let (false, Some(lock)) = (request.method() == Method::GET, self.lock.get()) {
+                lock.ensure().await?;
+            }
             // A server that accepts and never answers must not hold us up for longer than one that refuses.
             let attempt = deadline.min(Instant::now() + ATTEMPT);
-            let (outcome, asked) = match timeout_at(attempt, self.once(request())).await {
-                Ok(answered) => answered,
-                Err(_) => (Err("it accepts the connection and does not answer".into()), None),
+            let (outcome, asked) = match (timeout_at(attempt, self.once(request)).await, heard) {
+                (Ok(answered), _) => answered,
+                // Our own limit cut it off: what the server said before says more.
+                (Err(_), Some(reply)) if attempt == deadline => return Ok(reply),
+                (Err(_), _) => (Err("it accepts the connection and does not answer".into()), None),
             };
             let again = match &outcome {
-                Ok(reply) => is_temporary(reply.status) || retry(reply, start.elapsed()),
+                Ok(reply) => is_temporary(reply) || retry(reply, start.elapsed()),
                 Err(_) => true,
             };
             let pause = asked.map_or(delay, |asked| asked.min(self.patience));
-            if !again || Instant::now() + pause > deadline {
+            let last = match &outcome {
+                Ok(reply) if is_failing_webhook(reply) => deadline.min(start + WEBHOOK),
+                _ => deadline,
+            };
+            if !again || Instant::now() + pause > last {
                 return outcome
                     .map_err(|message| ClusterError::Unreachable { server: self.server.clone(), message });
             }
+            heard = outcome.ok();
             tokio::time::sleep(pause).await;
             delay = (delay * 2).min(LONGEST_DELAY);
         }
@@ -99,17 +129,17 @@ impl Client {
         loop {
             let outcome = match timeout_at(deadline.min(Instant::now() + ATTEMPT), ask()).await {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(kube::Error::Api(status))) => Ok(status),
+                Ok(Err(kube::Error::Api(status))) => Ok(Reply {
+                    status: StatusCode::from_u16(status.code).unwrap_or_default(),
+                    body: json!({ "reason": status.reason, "message": status.message }),
+                }),
                 Ok(Err(error)) => Err(innermost(&error)),
                 Err(_) => Err("it accepts the connection and does not answer".into()),
             };
-            let code = outcome.as_ref().ok().and_then(|status| StatusCode::from_u16(status.code).ok());
-            if code.is_some_and(|code| !is_temporary(code)) || Instant::now() + delay > deadline {
+            let again = outcome.as_ref().map_or(true, is_temporary);
+            if !again || Instant::now() + delay > deadline {
                 return Err(match outcome {
-                    Ok(status) => {
-                        let body = json!({ "reason": status.reason, "message": status.message });
-                        self.failure("list", like, &Reply { status: code.unwrap_or_default(), body })
-                    }
+                    Ok(reply) => self.failure("list", like, &reply),
                     Err(message) => ClusterError::Unreachable { server: self.server.clone(), message },
                 });
             }
@@ -167,7 +197,7 @@ impl Client {
                     false => ClusterError::Conflict { object, conflicts },
                 }
             }
-            status if is_temporary(status) => ClusterError::TimedOut {
+            status if is_temporary(reply) => ClusterError::TimedOut {
                 what: format!("the API server to {verb} {object}"),
                 state: vec![format!("it answered {status}: {message}")],
                 after: self.patience,
@@ -178,8 +208,9 @@ impl Client {
 }
 
 /// Answers that trying again may change.
-fn is_temporary(status: StatusCode) -> bool {
-    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+fn is_temporary(reply: &Reply) -> bool {
+    let busy = reply.status == StatusCode::TOO_MANY_REQUESTS || reply.status.is_server_error();
+    busy && !is_full(reply)
 }
 
 /// RBAC's refusals name the user; admission's, with the same status, don't.
@@ -204,7 +235,7 @@ fn field_conflicts(body: &Value) -> Vec<String> {
         .collect()
 }
 
-fn message(body: &Value) -> String {
+pub(crate) fn message(body: &Value) -> String {
     let text = body["message"].as_str().or(body.as_str());
     text.map_or_else(|| body.to_string(), str::to_owned)
 }

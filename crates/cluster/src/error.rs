@@ -6,6 +6,7 @@ use std::time::Duration;
 use manifests::ObjectRef;
 
 use crate::provider::KindProblem;
+use crate::refusal::{Objection, advice, owners_advice};
 
 /// What went wrong, on which object or host, and what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -56,16 +57,20 @@ pub enum ClusterError {
         message: String,
     },
     /// The server doesn't serve the kind.
-    #[error("the cluster doesn't know the kind {} ({})", .object.kind, .object.api_version)]
+    #[error(
+        "the cluster doesn't know the kind {} ({})\n  install what brings it; for Argo CD: cargo xtask setup --from \
+         install-argocd",
+        .object.kind, .object.api_version
+    )]
     KindUnknown {
         /// The object.
         object: ObjectRef,
     },
     /// Other field managers own fields that we don't take over.
     #[error(
-        "{object}: fields belong to somebody else:{}\n  let them go there, or take them over: cargo xtask setup \
+        "{object}: fields belong to somebody else:{}{}\n  let them go there, or take them over: cargo xtask setup \
          --force-conflicts",
-        list(.conflicts)
+        list(.conflicts), owners_advice(.conflicts)
     )]
     Conflict {
         /// The object.
@@ -79,13 +84,52 @@ pub enum ClusterError {
         /// The object.
         object: ObjectRef,
     },
+    /// Another run has the lock of the cluster.
+    #[error(
+        "another run changes this cluster: {by}; it did not end within {} s\n  wait longer: --lock-timeout 1h; or look \
+         at that run, and at {}: kubectl get lease -n kube-system gitops-setup -o yaml",
+        .after.as_secs(), crate::lock::reference()
+    )]
+    Locked {
+        /// Who, and since when.
+        by: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// We had the lock of the cluster, and somebody else has it now.
+    #[error(
+        "the lock of this cluster was lost: {} is held by {by}\n  this run was paused, or did not reach the cluster, \
+         for longer than a minute. It has stopped, and what it had begun is finished by running the same command again",
+        crate::lock::reference()
+    )]
+    LockLost {
+        /// Who has it.
+        by: String,
+    },
     /// The server refuses the object as it is.
-    #[error("{object} is refused by the cluster ({code}): {message}")]
+    #[error("{object} is refused by the cluster ({code}): {message}{}", advice(.object, .message))]
     Refused {
         /// The object.
         object: ObjectRef,
         /// HTTP status.
         code: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// An admission webhook of somebody else says no, or does not work.
+    #[error("{0}")]
+    Webhook(Box<Objection>),
+    /// A definition has a name that another one has already.
+    #[error(
+        "{definition} is there and is not served: {message}\n  another definition of the group has that name, such as \
+         that of a fork: remove it, with everything of its kind, and run the same command again: kubectl get crd | \
+         grep {group}"
+    )]
+    NamesTaken {
+        /// The definition.
+        definition: ObjectRef,
+        /// Its API group.
+        group: String,
         /// The server's words.
         message: String,
     },

@@ -118,7 +118,7 @@ impl Client {
                 Found::Object(_) => Err(ClusterError::Changed { object }),
                 Found::Absent | Found::KindUnknown => Ok(()),
             },
-            _ => Err(self.failure("patch", &object, &reply)),
+            _ => Err(self.refused("patch", &object, &reply).await),
         }
     }
 }

@@ -9,13 +9,16 @@ pub mod connect;
 pub mod dirs;
 pub mod error;
 pub mod gone;
+pub mod lock;
 pub mod observe;
 pub mod port_forward;
 pub mod probe;
 pub mod provider;
+pub mod refusal;
 pub mod rollout;
 pub mod tools;
 pub mod wait;
 
 pub use client::Client;
 pub use error::ClusterError;
+pub use lock::Lock;

@@ -186,11 +186,11 @@ impl Client {
         }
     }
 
-    fn bad_request(&self, object: &ObjectRef, error: &dyn std::error::Error) -> ClusterError {
+    pub(crate) fn bad_request(&self, object: &ObjectRef, error: &dyn std::error::Error) -> ClusterError {
         ClusterError::Refused { object: object.clone(), code: 400, message: error.to_string() }
     }
 
-    fn odd_answer(&self, object: &ObjectRef, message: String) -> ClusterError {
+    pub(crate) fn odd_answer(&self, object: &ObjectRef, message: String) -> ClusterError {
         self.failure("get", object, &Reply { status: StatusCode::BAD_GATEWAY, body: Value::from(message) })
     }
 }

@@ -114,7 +114,7 @@ impl Client {
     }
 
     /// What watching again would not change: no right to, or no such kind.
-    fn final_word(&self, error: &watcher::Error, like: &ObjectRef) -> Option<ClusterError> {
+    pub(crate) fn final_word(&self, error: &watcher::Error, like: &ObjectRef) -> Option<ClusterError> {
         use watcher::Error::{InitialListFailed, WatchFailed, WatchStartFailed};
         let status = match error {
             InitialListFailed(kube::Error::Api(status))
@@ -137,7 +137,10 @@ impl Client {
         loop {
             let state = match self.read(crd).await? {
                 Found::Object(object) if condition(&object, "Established") == Some("True") => return Ok(()),
-                Found::Object(object) => unmet(&object),
+                Found::Object(object) => match not_accepted(&object) {
+                    Some(refused) => return Err(refused),
+                    None => unmet(&object),
+                },
                 Found::Absent | Found::KindUnknown => vec!["it is gone".into()],
             };
             if Instant::now() + delay > deadline {
@@ -160,6 +163,17 @@ fn insert(objects: &mut Objects, object: DynamicObject, like: &ObjectRef) {
 /// Status of a condition of an object.
 pub fn condition<'a>(object: &'a Object, kind: &str) -> Option<&'a str> {
     object.list("/status/conditions").iter().find(|condition| condition["type"] == kind)?["status"].as_str()
+}
+
+/// A CustomResourceDefinition that won't be served as long as another one has its names.
+pub(crate) fn not_accepted(crd: &Object) -> Option<ClusterError> {
+    let conditions = crd.list("/status/conditions");
+    let accepted = conditions.iter().find(|condition| condition["type"] == "NamesAccepted")?;
+    (accepted["status"] == "False").then(|| ClusterError::NamesTaken {
+        definition: crd.reference(),
+        group: crd.text("/spec/group").to_owned(),
+        message: accepted["message"].as_str().unwrap_or_default().to_owned(),
+    })
 }
 
 fn unmet(object: &Object) -> Vec<String> {

@@ -155,6 +155,16 @@ pub(crate) struct Run {
     /// Take over fields that other field managers own
     #[arg(long)]
     pub(crate) force_conflicts: bool,
+    #[command(flatten)]
+    pub(crate) lock: Lock,
+}
+
+/// How commands that change the cluster wait for each other.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct Lock {
+    /// Longest wait for another run that changes the same cluster; with 0s it is not waited for
+    #[arg(long, value_parser = duration, default_value = "10m", value_name = "TIME")]
+    pub(crate) lock_timeout: Duration,
 }
 
 /// Nobody waits longer, and sums of times stay within what clocks can hold.
@@ -197,6 +207,8 @@ pub(crate) struct Teardown {
     /// Longest wait for one thing, such as a namespace that is being deleted: 90s, 10m
     #[arg(long, value_parser = duration, default_value = "5m", value_name = "TIME")]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) lock: Lock,
 }
 
 /// Which stage.
@@ -325,9 +337,9 @@ pub(crate) enum Webhooks {
         timeout: Duration,
     },
     /// Make a new secret, and put it in the cluster and at the Git host
-    Rotate,
+    Rotate(Lock),
     /// Remove ours at the Git host, and their secrets in the cluster
-    Remove,
+    Remove(Lock),
 }
 
 impl Args {

@@ -66,7 +66,8 @@ pub(crate) async fn run(
         };
         return Ok(Cloned::NotVerified(format!("cloning inside the cluster: {why}")));
     };
-    // Of two runs at once, each has its own.
+    session.lock(client).await?;
+    // Where the lock may not be used, each of two runs has its own.
     if let Some(name) = job.get_mut("/metadata/name") {
         *name = format!("{}-{:08x}", clone_check::NAME, u32::from_ne_bytes(random::bytes()?)).into();
     }

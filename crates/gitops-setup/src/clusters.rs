@@ -47,6 +47,11 @@ impl<'a> Hub<'a> {
         }
     }
 
+    /// Takes the lock of the cluster that Argo CD runs in; true where it was not held before.
+    pub(crate) async fn lock(&self) -> Result<bool, Failure> {
+        self.session.lock(&self.client).await
+    }
+
     /// The clusters that Argo CD knows, and the Secrets in which that is written.
     pub(crate) async fn stored(&self) -> Result<(Vec<Stored>, Vec<Object>), Failure> {
         let like = ObjectRef::namespaced("v1", "Secret", &self.session.config.argocd.namespace, "");

@@ -214,7 +214,8 @@ impl From<ClusterError> for Failure {
             | ClusterError::Tool(_)
             | ClusterError::Dir(_)
             | ClusterError::File { .. } => Self::Precondition(text),
-            ClusterError::TimedOut { .. } => Self::TimedOut(text),
+            ClusterError::TimedOut { .. } | ClusterError::Locked { .. } => Self::TimedOut(text),
+            ClusterError::Webhook(objection) if objection.tried.is_some() => Self::TimedOut(text),
             ClusterError::Kind { problem: KindProblem::Config, .. } => Self::Refused(text),
             ClusterError::Kind { problem: KindProblem::Unhealthy, .. } => Self::TimedOut(text),
             ClusterError::Kind { .. } => Self::Precondition(text),

@@ -19,6 +19,7 @@ mod clusters;
 mod failure;
 mod fill;
 mod git;
+mod lock;
 mod manifest;
 mod observe;
 mod own;

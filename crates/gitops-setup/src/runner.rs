@@ -70,6 +70,7 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
     }
     let mut summary = std::mem::take(&mut runner.summary);
     summary.facts = runner.facts();
+    summary.not_verified.extend(session.lock.gap());
     summary.seconds = start.elapsed().as_secs_f64();
     session.report.finished(&headline(&summary), &summary);
     Ok(summary)
@@ -138,9 +139,14 @@ impl Runner<'_> {
 
     /// Plans and applies until the plan is empty.
     async fn converge(&mut self, stage: &Stage) -> Result<Outcome, Failure> {
-        let deadline = Instant::now() + self.options.timeout;
         let mut outcome = Outcome::default();
         let mut plan = self.plan(stage).await?;
+        let changes = !plan.actions.is_empty() && !plan.actions.iter().any(makes_cluster);
+        // Meanwhile another run may have been at work.
+        if changes && self.session.lock(self.observer.client()?).await? {
+            plan = self.plan(stage).await?;
+        }
+        let deadline = Instant::now() + self.options.timeout;
         outcome.notes.clone_from(&plan.notes);
         outcome.not_verified.clone_from(&plan.not_verified);
         let (mut applied, mut delay) = (0, FIRST_DELAY);
@@ -192,6 +198,7 @@ impl Runner<'_> {
             return self.observer.reconnect().await;
         }
         for action in plan.actions.iter().filter(|action| !action.is_request()) {
+            self.session.lock.ensure().await?;
             match action {
                 Action::WaitFor { object, pointer, .. } => {
                     apply::wait_for(self.session, self.observer.client()?, object, pointer).await?;

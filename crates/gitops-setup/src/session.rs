@@ -18,6 +18,7 @@ use tokio::sync::OnceCell;
 
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::lock::Slot;
 use crate::manifest::Found;
 use crate::own::Own;
 use crate::report::Report;
@@ -53,6 +54,8 @@ pub(crate) struct Session {
     pub(crate) repository: OnceCell<Option<RepositoryState>>,
     /// The webhooks that were found at the Git host.
     pub(crate) hooks: tokio::sync::Mutex<Option<Vec<Hook>>>,
+    /// The lock of the cluster, for commands that write.
+    pub(crate) lock: Slot,
     secrets: Secrets,
     /// Keys without their passphrases: deriving what opens one is slow on purpose.
     keys: Mutex<BTreeMap<SecretRef, SecretString>>,
@@ -136,6 +139,7 @@ impl Session {
             stages: own.stages.clone(),
             repository: OnceCell::new(),
             hooks: tokio::sync::Mutex::default(),
+            lock: Slot::default(),
             secrets: Secrets::default(),
             keys: Mutex::default(),
             effects: OnceLock::new(),

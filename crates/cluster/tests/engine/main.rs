@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
 
 mod apply;
+mod lock;
 mod read;
+mod refusal;
 mod retry;
 mod server;
 mod support;

@@ -119,6 +119,14 @@ async fn a_server_that_stays_busy_is_given_up() {
 }
 
 #[tokio::test]
+async fn what_the_server_said_last_is_told_where_it_says_nothing_more() {
+    let server = Server::scripted(vec![busy, || Answer::Silent]);
+    let error = soon(server.client(IMPATIENT).await.apply(&patching(&settings()))).await.unwrap_err();
+    assert!(error.to_string().contains("the server is starting"), "{error}");
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[tokio::test]
 async fn a_server_that_never_answers_is_given_up() {
     let silent: fn() -> Answer = || Answer::Silent;
     let stalled: fn() -> Answer = || Answer::Stalled(body(&settings()));

@@ -71,7 +71,7 @@ pub(crate) async fn check(
         Ok(_) => {
             let found = outcome.result.take().unwrap_or_default();
             outcome.result = Some(format!("{found}; {USER} logged in"));
-            forget_initial_password(client, inputs, outcome).await?;
+            forget_initial_password(session, client, inputs, outcome).await?;
         }
         Err(Refused::NotVerified(why)) => outcome.not_verified.push(format!("login: {why}")),
         Err(Refused::Failed(failure)) => return Err(failure),
@@ -93,12 +93,14 @@ pub(crate) async fn log_in(
 }
 
 async fn forget_initial_password(
+    session: &Session,
     client: &Client,
     inputs: &Inputs,
     outcome: &mut Outcome,
 ) -> Result<(), Failure> {
     let initial = names::initial_admin_secret(inputs.argocd_namespace());
     if let Found::Object(_) = client.read(&initial).await? {
+        session.lock(client).await?;
         client.delete(&initial).await?;
         outcome.changed += 1;
         outcome.notes.push(format!("{initial} is deleted: the configured password works"));

@@ -83,6 +83,8 @@ pub(crate) struct AddCluster {
     /// Longest wait for the token
     #[arg(long, value_parser = super::duration, default_value = "60s", value_name = "TIME")]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) lock: super::Lock,
 }
 
 /// Which cluster is taken away.
@@ -104,4 +106,6 @@ pub(crate) struct RemoveCluster {
     /// Only show what would go, on both sides
     #[arg(long)]
     pub(crate) plan: bool,
+    #[command(flatten)]
+    pub(crate) lock: super::Lock,
 }

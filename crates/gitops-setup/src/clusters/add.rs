@@ -166,6 +166,7 @@ impl<'a> Add<'a> {
 
     /// Makes it so. Gives what is to be said of the token.
     pub(crate) async fn run(&self, steps: Steps, force: bool) -> Result<Option<String>, Failure> {
+        self.hub.session.lock.guard(&self.target);
         for object in &steps.obsolete {
             self.target.delete(object).await?;
         }

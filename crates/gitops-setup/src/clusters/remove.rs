@@ -63,6 +63,7 @@ impl<'a> Remove<'a> {
             self.hub.client.delete(secret).await?;
         }
         if let Some((client, objects)) = &self.target {
+            self.hub.session.lock.guard(client);
             for object in objects {
                 client.delete(object).await?;
             }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::block_on;
+use super::block_on_locked;
 use crate::args::{AddCluster, CheckClusters, Clusters, Global, RemoveCluster};
 use crate::clusters::{Add, Checked, Hub, Remove, check};
 use crate::failure::Failure;
@@ -11,7 +11,7 @@ use crate::session::Session;
 
 pub(crate) fn run(global: &Global, what: Clusters) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
-    block_on(async {
+    block_on_locked(&session, async {
         let work = Work { hub: Hub::of(&session).await?, session: &session };
         match what {
             Clusters::List => work.list().await,
@@ -77,8 +77,12 @@ impl Work<'_> {
     async fn add(&self, args: &AddCluster) -> Result<(), Failure> {
         let report = &self.session.report;
         report.set_timeout(args.timeout);
+        self.session.lock.set("clusters add", args.lock.lock_timeout);
         let add = Add::of(&self.hub, args).await?;
-        let steps = add.steps().await?;
+        let mut steps = add.steps().await?;
+        if !args.plan && !steps.is_empty() && self.hub.lock().await? {
+            steps = add.steps().await?;
+        }
         self.say(&add.title());
         if steps.is_empty() {
             self.say("nothing to change");
@@ -100,6 +104,10 @@ impl Work<'_> {
 
     async fn remove(&self, args: &RemoveCluster) -> Result<(), Failure> {
         let report = &self.session.report;
+        self.session.lock.set("clusters remove", args.lock.lock_timeout);
+        if !args.plan {
+            self.hub.lock().await?;
+        }
         let remove = Remove::of(&self.hub, args).await?;
         self.say(&format!("cluster {}", args.name));
         for object in remove.secret.iter().chain(remove.there()) {

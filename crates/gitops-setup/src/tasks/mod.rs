@@ -24,22 +24,45 @@ use std::future::Future;
 use std::io::Write;
 
 use crate::failure::Failure;
+use crate::session::Session;
 
 /// Runs asynchronous work to its end, or until the user interrupts it.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Precondition(format!("no threads to work with: {error}")))?;
-    let result = runtime.block_on(async {
+    on_threads(async {
         tokio::select! {
             // Listens before the work begins, which may go far before it waits for anything.
             biased;
             () = stopped() => Err(Failure::Interrupted),
             result = work => result,
         }
-    });
+    })
+}
+
+/// The same for work that takes the lock of the cluster: it also ends where that is lost, and in each case the lock is
+/// given back.
+fn block_on_locked<T>(
+    session: &Session,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    on_threads(async {
+        let result = tokio::select! {
+            biased;
+            () = stopped() => Err(Failure::Interrupted),
+            failure = session.lock.lost() => Err(failure),
+            result = work => result,
+        };
+        session.unlock().await;
+        result
+    })
+}
+
+fn on_threads<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Precondition(format!("no threads to work with: {error}")))?;
+    let result = runtime.block_on(work);
     // A program that was started goes on by itself; its end is not waited for.
     runtime.shutdown_background();
     result

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::block_on;
+use super::block_on_locked;
 use crate::args::{Global, OneStage};
 use crate::failure::Failure;
 use crate::runner::{self, Options};
@@ -12,6 +12,7 @@ pub(crate) fn run(global: &Global, args: OneStage) -> Result<ExitCode, Failure> 
     let stage = global.own.stages.find(&args.name)?;
     let options = Options { timeout: args.run.timeout, force_conflicts: args.run.force_conflicts };
     let session = Session::open(global)?;
-    block_on(runner::run(&session, &[stage], options))?;
+    session.lock.set("stage", args.run.lock.lock_timeout);
+    block_on_locked(&session, runner::run(&session, &[stage], options))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,17 +6,17 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use ::stages::observed::{Live, WebhooksState};
+use ::stages::observed::{Live, Nodes, WebhooksState};
 use ::stages::stage::Fact;
-use ::stages::teardown::{self, Surroundings, Wishes};
-use ::stages::{Observed, Stage};
-use cluster::Client;
+use ::stages::teardown::{self, Surroundings, Undoing, Wishes};
+use ::stages::{Inputs, Observed, Stage};
 use cluster::observe::Found;
+use cluster::{Client, ClusterError};
 use manifests::argocd::names::ARGOPROJ;
 use manifests::clusters::Stored;
 use manifests::{Object, ObjectRef};
 
-use super::block_on;
+use super::block_on_locked;
 use crate::args::{Global, Teardown as Args};
 use crate::failure::Failure;
 use crate::observe::Observer;
@@ -30,7 +30,8 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
     session.report.set_timeout(args.timeout);
     session.report.started(&format!("teardown of {}", title(&session)), &[]);
-    block_on(work(&session, &args))?;
+    session.lock.set("teardown", args.lock.lock_timeout);
+    block_on_locked(&session, work(&session, &args))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -49,36 +50,30 @@ async fn work(session: &Session, args: &Args) -> Result<(), Failure> {
         session.report.line("There is no cluster, so there is nothing to take away.");
         return Ok(());
     }
-    let client = observer.client()?.clone();
-    let mut observed = Observed { nodes: observer.nodes(), ..Observed::default() };
-    observed.objects = read(&client, &teardown::reads(&inputs)).await?;
-    observed.webhooks = match args.keep_webhooks {
-        true => WebhooksState::Unknown,
-        false => webhooks::look(session, &client, observed.nodes, true).await.map_err(|failure| {
-            failure.or("or leave the webhooks at the Git host: cargo xtask teardown --keep-webhooks")
-        })?,
-    };
-    let around = surroundings(session, &client, &observed).await?;
+    let (client, nodes) = (observer.client()?, observer.nodes());
     let wishes = Wishes {
         keep_argocd: args.keep_argocd,
         keep_webhooks: args.keep_webhooks,
         with_workloads: args.with_workloads,
     };
-    let undoings = teardown::plan(&inputs, &observed, &around, wishes)?;
-    let steps: usize = undoings.iter().map(|(_, undoing)| undoing.steps.len()).sum();
+    let mut looked = Looked::at(session, client, nodes, &inputs, wishes).await?;
     if args.plan {
-        for (stage, undoing) in &undoings {
-            session.report.undoing(stage, undoing);
-        }
-        session.report.line(&match steps {
-            0 => "Nothing to take away.".to_owned(),
-            _ => format!("{} to do: cargo xtask teardown{}", count(steps, "step"), flags(args)),
-        });
+        looked.tell(session, args);
         return Ok(());
     }
+    // The lock of a run that was killed goes as well. Meanwhile another run may have been at work.
+    let left_behind = match client.read(&cluster::lock::reference()).await {
+        Ok(found) => matches!(found, Found::Object(_)),
+        Err(ClusterError::Forbidden { .. }) => false,
+        Err(error) => return Err(error.into()),
+    };
+    if (looked.steps() > 0 || left_behind) && session.lock(client).await? {
+        looked = Looked::at(session, client, nodes, &inputs, wishes).await?;
+    }
     let mut summary = Summary::default();
-    let way = Way::new(session, &client, &inputs, &observed, &around, &undoings, wishes);
-    for (stage, undoing) in &undoings {
+    let Looked { observed, around, undoings } = &looked;
+    let way = Way::new(session, client, &inputs, observed, around, undoings, wishes);
+    for (stage, undoing) in undoings {
         session.report.stage_started(stage);
         let result = way.undo(undoing, &mut summary).await;
         match result {
@@ -89,6 +84,7 @@ async fn work(session: &Session, args: &Args) -> Result<(), Failure> {
             }
         }
     }
+    summary.not_verified.extend(session.lock.gap());
     summary.seconds = start.elapsed().as_secs_f64();
     let headline = match summary.deleted + summary.changed {
         0 => "Nothing to take away".to_owned(),
@@ -96,6 +92,49 @@ async fn work(session: &Session, args: &Args) -> Result<(), Failure> {
     };
     session.report.finished(&format!("{headline} ({:.1} s).", summary.seconds), &summary);
     Ok(())
+}
+
+/// What is there, and what would go of it.
+struct Looked {
+    observed: Observed,
+    around: Surroundings,
+    undoings: Vec<(&'static Stage, Undoing)>,
+}
+
+impl Looked {
+    async fn at(
+        session: &Session,
+        client: &Client,
+        nodes: Nodes,
+        inputs: &Inputs,
+        wishes: Wishes,
+    ) -> Result<Self, Failure> {
+        let mut observed = Observed { nodes, ..Observed::default() };
+        observed.objects = read(client, &teardown::reads(inputs)).await?;
+        observed.webhooks = match wishes.keep_webhooks {
+            true => WebhooksState::Unknown,
+            false => webhooks::look(session, client, nodes, true).await.map_err(|failure| {
+                failure.or("or leave the webhooks at the Git host: cargo xtask teardown --keep-webhooks")
+            })?,
+        };
+        let around = surroundings(session, client, &observed).await?;
+        let undoings = teardown::plan(inputs, &observed, &around, wishes)?;
+        Ok(Self { observed, around, undoings })
+    }
+
+    fn steps(&self) -> usize {
+        self.undoings.iter().map(|(_, undoing)| undoing.steps.len()).sum()
+    }
+
+    fn tell(&self, session: &Session, args: &Args) {
+        for (stage, undoing) in &self.undoings {
+            session.report.undoing(stage, undoing);
+        }
+        session.report.line(&match self.steps() {
+            0 => "Nothing to take away.".to_owned(),
+            steps => format!("{} to do: cargo xtask teardown{}", count(steps, "step"), flags(args)),
+        });
+    }
 }
 
 /// The flags that make the run do what its plan says.

@@ -10,7 +10,7 @@ use manifests::webhooks::Receiver;
 use stages::observed::{Endpoint, HookState, Nodes, Webhook, WebhooksState};
 use stages::{Observed, PutWebhook};
 
-use super::block_on;
+use super::block_on_locked;
 use crate::args::{Global, Webhooks};
 use crate::failure::Failure;
 use crate::observe::Observer;
@@ -24,13 +24,19 @@ const STAGE: &str = "cargo xtask stage webhooks";
 pub(crate) fn run(global: &Global, what: Webhooks) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
     let provider = configured(&session)?;
-    block_on(async {
+    block_on_locked(&session, async {
         let work = Work::of(&session, provider).await?;
         match what {
             Webhooks::List => work.list().await,
             Webhooks::Test { timeout } => work.test(timeout).await,
-            Webhooks::Rotate => work.rotate().await,
-            Webhooks::Remove => work.remove().await,
+            Webhooks::Rotate(lock) => {
+                session.lock.set("webhooks rotate", lock.lock_timeout);
+                work.rotate().await
+            }
+            Webhooks::Remove(lock) => {
+                session.lock.set("webhooks remove", lock.lock_timeout);
+                work.remove().await
+            }
         }
     })?;
     Ok(ExitCode::SUCCESS)
@@ -184,6 +190,7 @@ impl<'a> Work<'a> {
     }
 
     async fn rotate(&self) -> Result<(), Failure> {
+        self.session.lock(&self.client).await?;
         let (webhooks, observed) = self.look().await?;
         for webhook in webhooks {
             let Some(action) = self.action(webhook.receiver, &webhook.address) else { continue };
@@ -214,6 +221,7 @@ impl<'a> Work<'a> {
     }
 
     async fn remove(&self) -> Result<(), Failure> {
+        self.session.lock(&self.client).await?;
         // Without its address nobody knows which one it is.
         let (webhooks, _) = self.look().await?;
         for webhook in webhooks {

@@ -3,6 +3,7 @@
 use manifests::argocd::names;
 use manifests::config::{ManifestSource, Variant};
 use manifests::{Object, ObjectRef, trust};
+use serde_json::Value;
 
 use super::{Check, Fact, Stage, no_secrets};
 use crate::diff::{self, Change};
@@ -62,6 +63,7 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     plan.notes.extend(upgrade_note(inputs, observed));
     plan.notes.extend(few_nodes_note(inputs, observed));
     for object in &install.objects {
+        refuse_unserved(object, observed)?;
         if let Some(action) = leftover_command(object, observed) {
             plan.actions.push(action);
         }
@@ -128,14 +130,42 @@ pub(super) fn check_pair(inputs: &Inputs, kubernetes: Option<KubernetesVersion>)
 /// Refuses to write into a namespace that is being deleted: server-side apply would seem to succeed.
 pub(super) fn refuse_terminating(namespace: &str, observed: &Observed) -> Result<(), PlanError> {
     let reference = ObjectRef::cluster_scoped("v1", "Namespace", namespace);
-    let terminating =
-        observed.object(&reference).is_some_and(|object| object.get("/metadata/deletionTimestamp").is_some());
-    if !terminating {
+    let live = observed.object(&reference);
+    let Some(live) = live.filter(|live| live.get("/metadata/deletionTimestamp").is_some()) else {
+        return Ok(());
+    };
+    let conditions = live.list("/status/conditions").iter().filter(|condition| condition["status"] == "True");
+    let mut held: Vec<String> =
+        conditions.filter_map(|condition| condition["message"].as_str().map(str::to_owned)).collect();
+    let finalizers = live.list("/metadata/finalizers").iter().filter_map(Value::as_str);
+    held.extend(finalizers.map(|name| format!("whoever has the finalizer {name} has not taken it off")));
+    let held = if held.is_empty() { String::new() } else { format!(": {}", held.join("; ")) };
+    Err(PlanError::precondition(
+        format!("{reference} is being deleted{held}"),
+        format!("wait until it is gone; what holds it up: kubectl get namespace {namespace} -o yaml"),
+    ))
+}
+
+/// Refuses a definition that is there and that Kubernetes does not serve, because another one has its names: objects of
+/// its kind would have nowhere to go.
+fn refuse_unserved(definition: &Object, observed: &Observed) -> Result<(), PlanError> {
+    let reference = definition.reference();
+    if reference.kind != "CustomResourceDefinition" {
         return Ok(());
     }
+    let conditions = observed.object(&reference).map_or(&[][..], |live| live.list("/status/conditions"));
+    let refused = |condition: &&Value| condition["type"] == "NamesAccepted" && condition["status"] == "False";
+    let Some(refused) = conditions.iter().find(refused) else { return Ok(()) };
+    let group = definition.text("/spec/group");
     Err(PlanError::precondition(
-        format!("{reference} is being deleted"),
-        format!("wait until it is gone; what holds it up: kubectl get namespace {namespace} -o yaml"),
+        format!(
+            "{reference} is there and is not served: {}",
+            refused["message"].as_str().unwrap_or("its names are not accepted")
+        ),
+        format!(
+            "another definition of the group has that name, such as that of a fork: remove it, with everything of its \
+             kind, and run the same command again: kubectl get crd | grep {group}"
+        ),
     ))
 }
 

@@ -14,7 +14,7 @@ use proptest::sample::subsequence;
 use proptest::test_runner::RngSeed;
 use server::World;
 use stages::select::Selection;
-use stages::{ALL, Inputs, PlanError, Stage};
+use stages::{ALL, Inputs, PlanError, Stage, Stages};
 
 /// How often a stage's plan is applied before it counts as one that does not settle, as the runner has it.
 const TRIES: usize = 3;
@@ -129,7 +129,7 @@ proptest! {
     ) {
         let (inputs, mut world) = (inputs(&drawn), World::new(&KINDS));
         for choice in choices {
-            let Ok(stages) = choice.stages() else { continue };
+            let Ok(stages) = Stages::default().select(&choice) else { continue };
             let before = world.writes;
             match run(&mut world, &stages, &inputs, false) {
                 Ok(()) => is_done(&world, &stages, &inputs),

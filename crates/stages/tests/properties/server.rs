@@ -63,7 +63,8 @@ impl World {
             cluster: if self.running { ClusterState::Running } else { ClusterState::Absent },
             kubernetes: Some(KubernetesVersion { major: 1, minor: 36 }),
             nodes: Nodes { real: 1, simulated: 0 },
-            objects: (stage.reads)(inputs)
+            objects: stage
+                .reads(inputs)
                 .into_iter()
                 .map(|reference| (reference.clone(), live(&reference)))
                 .collect(),

@@ -240,6 +240,37 @@ fn a_namespace_that_is_being_deleted_is_refused() {
 }
 
 #[test]
+fn what_holds_a_namespace_is_said() {
+    let held =
+        "Some content in the namespace has finalizers remaining: acme.com/held in 1 resource instances";
+    let condition = |status: &str, message: &str| json!({ "status": status, "message": message });
+    let conditions = [condition("True", held), condition("False", "All resources successfully discovered")];
+    let live = terminating("prod").with("status", json!({ "conditions": conditions }));
+    let live = set(live, "/metadata", "finalizers", json!(["acme.com/last"]));
+    let error = plan("environments", &configured(|_| {}), &with(running(KUBERNETES_1_36), live)).unwrap_err();
+    assert_snapshot!(error, @r"
+    Namespace/prod is being deleted: Some content in the namespace has finalizers remaining: acme.com/held in 1 resource instances; whoever has the finalizer acme.com/last has not taken it off
+      wait until it is gone; what holds it up: kubectl get namespace prod -o yaml
+    ");
+}
+
+#[test]
+fn a_definition_that_is_not_served_is_refused() {
+    let inputs = configured(|_| {});
+    let live = inputs.manifest_object("CustomResourceDefinition", "appprojects.argoproj.io").unwrap().clone();
+    let status = |accepted: &str| {
+        let accepted = json!({ "type": "NamesAccepted", "status": accepted, "message": "\"AppProject\" is already in use" });
+        live.clone().with("status", json!({ "conditions": [accepted] }))
+    };
+    let planned = |live| plan("install-argocd", &inputs, &with(running(KUBERNETES_1_36), live));
+    assert_snapshot!(planned(status("False")).unwrap_err(), @r#"
+    CustomResourceDefinition/appprojects.argoproj.io is there and is not served: "AppProject" is already in use
+      another definition of the group has that name, such as that of a fork: remove it, with everything of its kind, and run the same command again: kubectl get crd | grep argoproj.io
+    "#);
+    assert!(planned(status("True")).is_ok());
+}
+
+#[test]
 fn an_argocd_of_helm_is_refused() {
     let inputs = configured(|_| {});
     let live = server(&inputs)
