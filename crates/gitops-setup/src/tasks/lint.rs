@@ -141,6 +141,7 @@ fn render(global: &Global, args: &Lint, input: &mut Input) -> Result<(), Failure
     if session.quickstart {
         return Ok(());
     }
+    session.judge_release()?;
     // Without the stages' facts, nothing is fetched: Argo CD's own manifest is not ours to judge.
     let inputs = block_on(session.inputs(&[], Effects::None))?;
     let stages = session.stages.iter().map(|stage| (stage.name, (stage.objects)(&inputs))).collect();

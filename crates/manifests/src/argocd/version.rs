@@ -18,8 +18,12 @@ impl ArgoVersion {
         Self::new(3, 5, 1)
     }
 
-    const fn new(major: u64, minor: u64, patch: u64) -> Self {
+    pub(super) const fn new(major: u64, minor: u64, patch: u64) -> Self {
         Self(semver::Version::new(major, minor, patch))
+    }
+
+    pub(super) fn parts(&self) -> (u64, u64, u64) {
+        (self.0.major, self.0.minor, self.0.patch)
     }
 
     fn since(&self, major: u64, minor: u64) -> bool {

@@ -158,6 +158,11 @@ pub enum Provider {
 pub struct ArgoCd {
     /// Release of Argo CD.
     pub version: ArgoVersion,
+    /// Releases and advisories (`CVE-…`, `GHSA-…`) by their names: a release with known vulnerabilities is refused
+    /// unless it is named here, or all of them are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(inner(regex(pattern = VULNERABLE)))]
+    pub allow_vulnerable: Vec<String>,
     /// Which of the release's manifests.
     pub variant: Variant,
     /// Namespace of Argo CD.
@@ -180,6 +185,7 @@ impl Default for ArgoCd {
     fn default() -> Self {
         Self {
             version: ArgoVersion::current(),
+            allow_vulnerable: Vec::new(),
             variant: Variant::default(),
             namespace: "argocd".into(),
             manifest: ManifestSource::default(),
@@ -274,6 +280,8 @@ pub const NAMESPACED_NAME: &str =
 pub const MINOR_VERSION: &str = r"^v?1\.[0-9]+$";
 /// Name of an environment variable.
 pub const VARIABLE_NAME: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+/// A release of Argo CD, or an advisory.
+pub const VULNERABLE: &str = r"^(v?[0-9]+\.[0-9]+\.[0-9]+|CVE-[0-9]{4}-[0-9]{4,}|GHSA(-[0-9a-z]{4}){3})$";
 /// Names of the types above that people may mistake for a place to put a secret value itself. What stands there
 /// is never repeated in messages.
 pub(super) const SCHEMAS_OF_SECRETS: &[&str] = &["SecretRef", "GitAuth"];
