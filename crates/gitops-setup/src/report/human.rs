@@ -10,7 +10,7 @@ use stages::teardown::Undoing;
 use stages::{Plan, Stage};
 
 use super::text::{self, WIDTH, count, wrap};
-use super::{Outcome, Summary};
+use super::{Outcome, Summary, safe};
 use crate::failure::Failure;
 
 /// Columns of a stage's name.
@@ -41,6 +41,7 @@ impl Human {
     }
 
     pub(super) fn line(&self, line: &str) {
+        let line = &*safe::text(line);
         match self.bar.lock().expect("never poisoned").as_ref() {
             Some(bar) => bar.suspend(|| print(line)),
             None => print(line),
@@ -62,7 +63,7 @@ impl Human {
 
     pub(super) fn progress(&self, text: &str, milestone: bool) {
         if let Some(bar) = self.bar.lock().expect("never poisoned").as_ref() {
-            bar.set_message(text.to_owned());
+            bar.set_message(safe::line(text).into_owned());
             return;
         }
         let mut told = self.told.lock().expect("never poisoned");
@@ -80,6 +81,7 @@ impl Human {
             (None, _) => ("+", GOOD),
         };
         let words = result(outcome);
+        let words = safe::paragraph(&words);
         let time = format!("{:>6.1} s", took.as_secs_f64());
         let room = WIDTH - NAME - 3 - time.len();
         let first = format!("{style}{mark}{style:#} {:NAME$} ", stage.name);
@@ -119,7 +121,7 @@ impl Human {
         wrap(headline, "", "").iter().for_each(|line| print(line));
         let widest = summary.facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
         for (name, value) in &summary.facts {
-            print(&format!("  {PALE}{name:widest$}{PALE:#}  {value}"));
+            print(&format!("  {PALE}{name:widest$}{PALE:#}  {}", safe::line(value)));
         }
     }
 
@@ -183,7 +185,7 @@ fn notes(undoing: &Undoing) {
 fn some_of(lines: &[String], verbose: bool) {
     const FEW: usize = 12;
     let shown = if verbose || lines.len() <= FEW { lines.len() } else { FEW };
-    lines[..shown].iter().for_each(|line| print(line));
+    lines[..shown].iter().for_each(|line| print(&safe::line(line)));
     if shown < lines.len() {
         print(&format!("    … {} more lines with --verbose", lines.len() - shown));
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use stages::teardown::Undoing;
 use stages::{Plan, Stage};
 
-use super::{Outcome, Summary};
+use super::{Outcome, Summary, safe};
 use crate::failure::Failure;
 
 pub(super) fn started(title: &str, stages: &[&Stage]) {
@@ -107,5 +107,5 @@ pub(super) fn linted(root: &str, files: usize, objects: usize, errors: usize, wa
 }
 
 fn print(event: &Value) {
-    let _closed = writeln!(std::io::stdout(), "{event}");
+    let _closed = writeln!(std::io::stdout(), "{}", safe::json(&event.to_string()));
 }

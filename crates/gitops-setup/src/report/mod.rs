@@ -3,6 +3,7 @@
 pub(crate) mod findings;
 mod human;
 mod json;
+pub(crate) mod safe;
 mod table;
 mod text;
 

@@ -3,6 +3,8 @@
 use stages::teardown::{Undo, Undoing};
 use stages::{Action, Plan};
 
+use super::safe;
+
 /// Lines are kept within this many columns.
 pub(super) const WIDTH: usize = 80;
 
@@ -13,12 +15,13 @@ pub(crate) fn wrap(text: &str, first: &str, indent: &str) -> Vec<String> {
         .subsequent_indent(indent)
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    textwrap::wrap(text, options).into_iter().map(std::borrow::Cow::into_owned).collect()
+    textwrap::wrap(&safe::paragraph(text), options).into_iter().map(std::borrow::Cow::into_owned).collect()
 }
 
 /// An error in lines of at most 80 columns. A command at the end of a line stays whole, to be copied.
 pub(super) fn paragraphs(text: &str) -> Vec<String> {
-    text.lines()
+    safe::text(text)
+        .lines()
         .enumerate()
         .flat_map(|(number, line)| {
             let words = line.trim_start();
@@ -68,6 +71,8 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 /// Rows under headings, of at most 80 columns: where they don't fit, each has lines of its own.
 pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     const GAP: usize = 2;
+    let rows: Vec<[String; N]> =
+        rows.iter().map(|row| row.each_ref().map(|cell| safe::line(cell).into_owned())).collect();
     let length = |text: &str| text.chars().count();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| length(&row[column]));
