@@ -20,6 +20,7 @@ mod failure;
 mod fill;
 mod git;
 mod manifest;
+mod memory;
 mod observe;
 mod own;
 mod quickstart;
