@@ -82,6 +82,16 @@ impl ArgoVersion {
         self.since(3, 5)
     }
 
+    /// The size of webhook requests is limited, and the limit can be set (since 2.12, and later releases of 2.9 to 2.11).
+    pub fn limits_webhook_payloads(&self) -> bool {
+        match self.parts() {
+            (2, 9, patch) => patch >= 20,
+            (2, 10, patch) => patch >= 15,
+            (2, 11, patch) => patch >= 6,
+            (major, minor, _) => (major, minor) >= (2, 12),
+        }
+    }
+
     /// Push events of Azure DevOps are understood (since 3.5).
     pub fn knows_azure_devops_events(&self) -> bool {
         self.since(3, 5)
