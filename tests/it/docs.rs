@@ -9,7 +9,7 @@ use support::Sandbox;
 
 use crate::PROGRAM;
 
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -19,6 +19,7 @@ const DOCUMENTS: [&str; 11] = [
     "docs/lint.md",
     "docs/ml.md",
     "docs/output.md",
+    "docs/security.md",
     "docs/teardown.md",
     "docs/webhooks.md",
 ];

@@ -3,6 +3,7 @@
 mod access;
 mod applications;
 mod argocd;
+mod canaries;
 mod checkout;
 mod clone_job;
 mod clusters;
@@ -30,6 +31,7 @@ mod refusals;
 mod secrets;
 mod teardown;
 mod tidy;
+mod trust;
 mod webhooks;
 
 /// The command line under test.
