@@ -75,8 +75,8 @@ fn answers_of_any_kind() {
             name: "gitops".into(),
         };
         let started = Instant::now();
-        let host = host(kind, &server);
-        let put = host.put_hook(&credentials, &Trust::default(), PATIENCE, &wanted, SecretAtHost::Unknown);
+        let (host, trust) = (host(kind, &server), Trust::default());
+        let put = host.put_hook(&credentials, &trust, PATIENCE, &wanted, SecretAtHost::Unknown);
         if let Err(error) = runtime.block_on(put) {
             let told = format!("{error} {error:?}");
             let sent = ["Ym9iOmh1c2g0NzExaHVzaA", TOKEN, SECRET];
