@@ -335,8 +335,8 @@ fn no_canary_is_anywhere_but_in_the_secrets_of_the_cluster() {
     suite.sandbox.set_env("CANARY_HOOKS", TEXTS[3].1);
     suite.sandbox.set_env("GITOPS_SETUP_OFFLINE", "1");
     failing(&mut suite);
-    suite.run(&["teardown", "--plan"], "full.yaml", &[0]);
-    suite.run(&["teardown", "--keep-webhooks"], "full.yaml", &[0]);
+    suite.run(&["teardown", "--plan", "--keep-argocd"], "full.yaml", &[0]);
+    suite.run(&["teardown", "--keep-argocd", "--keep-webhooks"], "full.yaml", &[0]);
     assert!(watch.ends() > 20);
     suite.files_are_clean();
 }

@@ -167,8 +167,8 @@ fn texts_of_a_cluster_have_no_power_over_terminals() {
     });
     api.create(&format!("{argocd}/applicationsets"), &set);
     set_status(&api, &format!("{argocd}/applicationsets/hostile"), &json!({ "conditions": [condition] }));
-    let theirs = of_somebody(SETTINGS, "ConfigMap", json!({ "webhook.maxPayloadSizeMB": HOSTILE }));
-    api.apply("somebody", SETTINGS, &theirs);
+    let path = format!("/data/{LIMIT}");
+    api.patch("somebody", SETTINGS, &json!([{ "op": "add", "path": path, "value": HOSTILE }]));
     for words in [&["status"][..], &["plan", "-v"], &["status", "--output", "json"], &["setup", "-v"]] {
         let run = sandbox.run(words);
         is_harmless(&format!("{words:?}"), &run.output());
