@@ -9,7 +9,7 @@ use support::Sandbox;
 
 use crate::PROGRAM;
 
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 15] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -20,6 +20,7 @@ const DOCUMENTS: [&str; 14] = [
     "docs/lint.md",
     "docs/ml.md",
     "docs/output.md",
+    "docs/security.md",
     "docs/teardown.md",
     "docs/trust.md",
     "docs/troubleshooting.md",

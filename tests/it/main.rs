@@ -4,6 +4,7 @@ mod access;
 mod applications;
 mod argocd;
 mod bad_states;
+mod canaries;
 mod checkout;
 mod clone_job;
 mod clusters;
@@ -36,6 +37,7 @@ mod secrets;
 mod teardown;
 mod test_cluster;
 mod tidy;
+mod trust;
 mod webhooks;
 mod workflows;
 

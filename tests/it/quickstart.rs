@@ -14,7 +14,7 @@ use crate::PROGRAM;
 
 static SHARED: Shared = Shared::new();
 
-const STAGES: [&str; 19] = [
+const STAGES: [&str; 20] = [
     "cluster",
     "install-argocd",
     "admin-password",
@@ -30,6 +30,7 @@ const STAGES: [&str; 19] = [
     "models",
     "project-token",
     "seldon-values",
+    "hardening",
     "webhooks",
     "health-checks",
     "notifications",

@@ -9,6 +9,21 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+/// Programs that are started by the tool, and need none of its secrets.
+const SECRETIVE: [&str; 11] = [
+    "docker",
+    "etcd",
+    "go",
+    "helm",
+    "kind",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kwok",
+    "kwok-controller",
+    "kwokctl",
+];
+
 /// Values that must not be seen.
 #[derive(Clone, Debug)]
 pub struct Planted(Vec<String>);
@@ -19,7 +34,7 @@ impl Planted {
         Self(values.into_iter().map(Into::into).collect())
     }
 
-    /// Asserts that none is in it, plain or in base64.
+    /// Asserts that none is in it: plain, in base64, in hexadecimal digits, and as a part of an address.
     #[track_caller]
     pub fn is_not_in(&self, what: &str, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
@@ -29,7 +44,9 @@ impl Planted {
                 let encoded = BASE64_STANDARD.encode(format!("{}{secret}", "x".repeat(shift)));
                 encoded[4..encoded.len() - 4].to_owned()
             });
-            for form in std::iter::once(secret.clone()).chain(encoded) {
+            let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let more = [secret.clone(), hex.to_uppercase(), hex, percent(secret)];
+            for form in more.into_iter().chain(encoded) {
                 assert!(!text.contains(&form), "{secret} is in {what}");
             }
         }
@@ -54,7 +71,8 @@ impl Planted {
         count
     }
 
-    /// Looks at the command lines of all processes until told to stop.
+    /// Looks at the command lines of all processes until told to stop, and at the environments of those that are to
+    /// know nothing: all but the tool itself, which is given them there, `git`, and programs that users name.
     pub fn watch_processes(&self) -> Watch {
         let (planted, stop) = (self.clone(), Arc::new(AtomicBool::new(false)));
         let stopped = Arc::clone(&stop);
@@ -65,6 +83,13 @@ impl Planted {
                     let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
                     let what = format!("the command line {}", String::from_utf8_lossy(&line));
                     planted.is_not_in(&what, &line);
+                    let name = line.split(|byte| *byte == 0).next().unwrap_or_default();
+                    let name =
+                        String::from_utf8_lossy(name.rsplit(|byte| *byte == b'/').next().unwrap_or_default());
+                    if SECRETIVE.contains(&&*name) {
+                        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+                        planted.is_not_in(&format!("the environment of {name}"), &environment);
+                    }
                 }
                 looks += 1;
                 // What is sampled needs the processor more than the sampling does.
@@ -74,6 +99,15 @@ impl Planted {
         });
         Watch { stop, watcher }
     }
+}
+
+/// As a part of an address (RFC 3986).
+fn percent(text: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
 }
 
 /// A watch under way.

@@ -21,6 +21,7 @@ mod fill;
 mod git;
 mod lock;
 mod manifest;
+mod memory;
 mod observe;
 mod own;
 mod quickstart;

@@ -79,7 +79,8 @@ async fn official(session: &Session, published: &Published) -> Result<Result<Fou
     let dest = cached(session, published);
     let url = published.url();
     let wanted = Wanted { url: &url, sha256: published.sha256, dest: &dest };
-    if session.tools.offline && !dest.exists() {
+    let is_there = || std::fs::read(&dest).is_ok_and(|bytes| release::sha256(&bytes) == published.sha256);
+    if session.tools.offline && !is_there() {
         let url = url.clone();
         return Ok(Err(DownloadError::Unreachable { url, why: "GITOPS_SETUP_OFFLINE is set".into() }));
     }
@@ -109,18 +110,37 @@ fn unreachable(error: DownloadError) -> Failure {
 
 fn from_file(session: &Session, path: &Path) -> Result<Found, Failure> {
     let text = read(path)?;
+    let published = release::recognise(text.as_bytes());
+    if published.is_none() {
+        judge_own(session, path, &release::sha256(text.as_bytes()))?;
+    }
     let objects =
         yaml::parse_objects(&text).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
-    let published = release::recognise(text.as_bytes());
     let version = session.config.argocd.version.to_string();
     let known = published.is_some_and(|published| published.tag == version);
     let origin = match published {
         Some(published) => {
             format!("{}, the official {} of {}", path.display(), published.path, published.tag)
         }
-        None => format!("{} (no published release has this checksum)", path.display()),
+        None => format!("{}, which no release was published with", path.display()),
     };
     prepared(session, objects, known, origin)
+}
+
+/// A manifest of the user's own is told from a damaged one by its checksum alone.
+fn judge_own(session: &Session, path: &Path, actual: &str) -> Result<(), Failure> {
+    let path = path.display();
+    match session.config.argocd.manifest_sha256.as_deref() {
+        Some(expected) if expected.eq_ignore_ascii_case(actual) => Ok(()),
+        Some(expected) => Err(Failure::Usage(format!(
+            "{path} is not what `argocd.manifestSha256` says: sha256 is {actual}, expected {expected}\n  the file was \
+             changed since; look at it before you change the key"
+        ))),
+        None => Err(Failure::Usage(format!(
+            "{path} is not what any release of Argo CD was published with: it is damaged, or your own\n  fetch it \
+             again; or say that it is yours: `argocd.manifestSha256: {actual}`"
+        ))),
+    }
 }
 
 fn built_in(session: &Session, origin: String) -> Result<Found, Failure> {

@@ -12,7 +12,7 @@ use stages::{Stage, Stages};
 
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::report;
+use crate::{memory, report};
 
 /// The command line, with stages of another repository among its own.
 ///
@@ -91,6 +91,7 @@ impl Xtask {
 
     /// Runs the command line of this process, and gives its exit code.
     pub fn main(self) -> ExitCode {
+        memory::keep_private();
         let mut args = match Args::try_parse() {
             Ok(args) => args,
             Err(error) => return report::usage(&error),

@@ -41,6 +41,9 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
     let start = Instant::now();
     session.report.set_timeout(options.timeout);
     session.report.started(&title(session), stages);
+    if installs(stages) {
+        session.judge_release()?;
+    }
     session.provider.preflight().await?;
     session.provider.as_configured()?;
     let inputs = session.inputs(stages, Effects::Allowed).await?;
@@ -74,6 +77,11 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
     summary.seconds = start.elapsed().as_secs_f64();
     session.report.finished(&headline(&summary), &summary);
     Ok(summary)
+}
+
+/// Whether Argo CD itself is installed by one of them.
+pub(crate) fn installs(stages: &[&Stage]) -> bool {
+    stages.iter().any(|stage| stage.name == "install-argocd")
 }
 
 /// What runs, on which cluster, by which configuration.

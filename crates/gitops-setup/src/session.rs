@@ -8,6 +8,7 @@ use cluster::provider::Provider;
 use cluster::tools::ToolContext;
 use git_credentials::hosts::Hook;
 use git_credentials::{SshKey, Trust};
+use manifests::argocd::advisories;
 use manifests::config::{self, Config, Provider as Which, SecretRef, Source};
 use manifests::yaml;
 use secrecy::{ExposeSecret, SecretString};
@@ -144,6 +145,15 @@ impl Session {
             keys: Mutex::default(),
             effects: OnceLock::new(),
         })
+    }
+
+    /// Refuses to install a release with known vulnerabilities that nobody has allowed by name.
+    pub(crate) fn judge_release(&self) -> Result<(), Failure> {
+        let argocd = &self.config.argocd;
+        match advisories::of(argocd).refusal(&argocd.version) {
+            Some(refusal) => Err(Failure::Usage(format!("{}: {refusal}", self.config_origin))),
+            None => Ok(()),
+        }
     }
 
     /// The value of a secret.

@@ -12,6 +12,7 @@ pub mod environment;
 pub mod expose;
 pub mod files;
 pub mod fill;
+pub mod hardening;
 pub mod health;
 pub mod kind;
 pub mod kinds;

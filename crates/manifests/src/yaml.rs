@@ -84,12 +84,15 @@ pub(crate) fn read_options() -> serde_yaml::Options {
     serde_yaml::options! {
         legacy_octal_numbers: true,
         with_snippet: false,
+        alias_limits: serde_yaml::alias_limits! { max_total_replayed_events: 100_000 },
         budget: serde_yaml::budget! {
             max_events: 5_000_000,
             max_nodes: 2_500_000,
             max_documents: 20_000,
             max_total_scalar_bytes: 64 << 20,
-            max_depth: 200,
+            // Argo CD's own definitions come to about 50. The stack of a main thread is enough for twice this.
+            max_depth: 100,
+            flow_nesting_limit: 50,
         },
     }
 }

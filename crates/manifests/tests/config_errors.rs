@@ -135,8 +135,9 @@ fn more_than_any_configuration_needs() {
 fn unknown_missing_and_repeated_keys() {
     assert_snapshot!(errors("argocd: {name_space: argocd}\n"), @"
     gitops.yaml:1:10: unknown key `name_space` in argocd; expected `adminPassword`,
-      `manifest`, `namespace`, `rootPath`, `tlsTermination`, `variant` or `version`;
-      did you mean `namespace`?
+      `allowVulnerable`, `hardening`, `manifest`, `manifestSha256`, `namespace`,
+      `rootPath`, `tlsTermination`, `variant` or `version`; did you mean
+      `namespace`?
     ");
     assert_snapshot!(errors("colour: blue\n"), @"
     gitops.yaml:1:1: unknown key `colour`; expected `applicationSets`,

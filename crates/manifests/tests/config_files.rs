@@ -120,6 +120,10 @@ fn uncommented(line: &str) -> String {
     let Some((indent, rest)) = line.split_once("# ").filter(|(indent, _)| indent.trim().is_empty()) else {
         return line.to_owned();
     };
+    if rest.trim_start().len() == 64 && rest.trim_start().chars().all(|c| c.is_ascii_hexdigit()) {
+        // A checksum that has no room beside its key.
+        return format!("{indent}{rest}");
+    }
     let key = rest.trim_start_matches([' ', '-']).split_once(':');
     let key = key.filter(|(_, value)| value.is_empty() || value.starts_with(' ')).map(|(key, _)| key);
     match key {

@@ -10,6 +10,7 @@ mod environments;
 mod expose;
 mod git_credentials;
 mod git_repository;
+mod hardening;
 mod health_checks;
 mod install_argocd;
 mod logging;
@@ -155,6 +156,7 @@ pub const ALL: &[&Stage] = &[
     &models::STAGE,
     &project_token::STAGE,
     &seldon_values::STAGE,
+    &hardening::STAGE,
     &webhooks::STAGE,
     &health_checks::STAGE,
     &notifications::STAGE,

@@ -5,8 +5,8 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 use lint::{Finding, Level, Report};
 
-use super::json;
 use super::text::{count, wrap};
+use super::{json, safe};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -63,10 +63,11 @@ impl Seen<'_> {
     fn lines(&self, finding: &Finding) -> Vec<String> {
         let style = if finding.level == Level::Error { ERROR } else { WARNING };
         let path = if finding.stage.is_some() { finding.file.clone() } else { self.path(&finding.file) };
-        let place = format!("{path}:{}:{}", finding.line, finding.column);
+        let place = format!("{}:{}:{}", safe::line(&path), finding.line, finding.column);
         let object = finding.object.iter().map(|object| format!(" {object}"));
         let stage = finding.stage.iter().map(|stage| format!(" (stage {stage})"));
         let object: String = object.chain(stage).collect();
+        let object = safe::line(&object);
         // Editors find the place in one line, however long it is.
         let head = format!("{place}: {style}{}[{}]{style:#}:{object}", finding.level.name(), finding.rule);
         let message = wrap(&finding.message, "  ", "  ");

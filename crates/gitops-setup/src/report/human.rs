@@ -10,7 +10,7 @@ use stages::teardown::Undoing;
 use stages::{Plan, Stage};
 
 use super::text::{self, WIDTH, count, wrap};
-use super::{Outcome, Summary, spoken};
+use super::{Outcome, Summary, safe, spoken};
 use crate::failure::Failure;
 
 /// Columns of a stage's name.
@@ -64,6 +64,7 @@ impl Human {
     }
 
     pub(super) fn line(&self, line: &str) {
+        let line = &*safe::text(line);
         match self.bar.lock().expect("never poisoned").as_ref() {
             Some(bar) => bar.suspend(|| self.print(line)),
             None => self.print(line),
@@ -85,7 +86,7 @@ impl Human {
 
     pub(super) fn progress(&self, text: &str, milestone: bool) {
         if let Some(bar) = self.bar.lock().expect("never poisoned").as_ref() {
-            bar.set_message(text.to_owned());
+            bar.set_message(safe::line(text).into_owned());
             return;
         }
         let mut told = self.told.lock().expect("never poisoned");
@@ -103,6 +104,7 @@ impl Human {
             (None, _) => ("+", GOOD),
         };
         let words = result(outcome);
+        let words = safe::paragraph(&words);
         let time = format!("{:>6.1} s", took.as_secs_f64());
         let room = WIDTH - NAME - 3 - time.len();
         let first = format!("{style}{mark}{style:#} {:NAME$} ", stage.name);
@@ -142,7 +144,7 @@ impl Human {
         wrap(headline, "", "").iter().for_each(|line| self.print(line));
         let widest = summary.facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
         for (name, value) in &summary.facts {
-            self.print(&format!("  {PALE}{name:widest$}{PALE:#}  {value}"));
+            self.print(&format!("  {PALE}{name:widest$}{PALE:#}  {}", safe::line(value)));
         }
     }
 
@@ -207,7 +209,7 @@ impl Human {
     fn some_of(&self, lines: &[String], verbose: bool) {
         const FEW: usize = 12;
         let shown = if verbose || lines.len() <= FEW { lines.len() } else { FEW };
-        lines[..shown].iter().for_each(|line| self.print(line));
+        lines[..shown].iter().for_each(|line| self.print(&safe::line(line)));
         if shown < lines.len() {
             self.print(&format!("    … {} more lines with --verbose", lines.len() - shown));
         }

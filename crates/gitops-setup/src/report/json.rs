@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use stages::teardown::Undoing;
 use stages::{Plan, Stage};
 
-use super::{Outcome, Summary, spoken};
+use super::{Outcome, Summary, safe, spoken};
 use crate::failure::Failure;
 
 pub(super) fn started(title: &str, stages: &[&Stage]) {
@@ -137,5 +137,5 @@ pub(super) fn linted(root: &str, files: usize, objects: usize, errors: usize, wa
 
 fn print(event: &Value) {
     let event = event.to_string();
-    let _closed = writeln!(std::io::stdout(), "{}", spoken(&event));
+    let _closed = writeln!(std::io::stdout(), "{}", safe::json(&spoken(&event)));
 }

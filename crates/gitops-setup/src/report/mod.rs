@@ -3,6 +3,7 @@
 pub(crate) mod findings;
 mod human;
 mod json;
+pub(crate) mod safe;
 mod spoken;
 mod table;
 mod text;

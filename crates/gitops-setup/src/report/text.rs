@@ -3,7 +3,7 @@
 use stages::teardown::{Undo, Undoing};
 use stages::{Action, Plan};
 
-use super::spoken;
+use super::{safe, spoken};
 
 /// Lines are kept within this many columns.
 pub(super) const WIDTH: usize = 80;
@@ -16,12 +16,15 @@ pub(crate) fn wrap(text: &str, first: &str, indent: &str) -> Vec<String> {
         .subsequent_indent(indent)
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    textwrap::wrap(&spoken(text), options).into_iter().map(std::borrow::Cow::into_owned).collect()
+    textwrap::wrap(&safe::paragraph(&spoken(text)), options)
+        .into_iter()
+        .map(std::borrow::Cow::into_owned)
+        .collect()
 }
 
 /// An error in lines of at most 80 columns. A command at the end of a line stays whole, to be copied.
 pub(super) fn paragraphs(text: &str) -> Vec<String> {
-    spoken(text)
+    safe::text(&spoken(text))
         .lines()
         .enumerate()
         .flat_map(|(number, line)| {
@@ -73,6 +76,8 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 /// Rows under headings, of at most 80 columns: where they don't fit, each has lines of its own.
 pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     const GAP: usize = 2;
+    let rows: Vec<[String; N]> =
+        rows.iter().map(|row| row.each_ref().map(|cell| safe::line(cell).into_owned())).collect();
     let length = |text: &str| text.chars().count();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| length(&row[column]));

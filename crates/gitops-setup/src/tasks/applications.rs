@@ -13,7 +13,7 @@ use serde_json::json;
 use super::print;
 use crate::args::{Applications, Global, Output, Preview};
 use crate::failure::Failure;
-use crate::report::table;
+use crate::report::{safe, table};
 use crate::session::Session;
 
 pub(crate) fn run(global: &Global, what: Applications) -> Result<ExitCode, Failure> {
@@ -159,7 +159,8 @@ fn tell(session: &Session, args: &Preview, text: &str) {
 fn show(output: Output, set: Option<&str>, found: &[Object]) {
     if output == Output::Json {
         for object in found {
-            print(&format!("{}\n", json!({ "event": "application", "set": set, "object": object })));
+            let event = json!({ "event": "application", "set": set, "object": object });
+            print(&format!("{}\n", safe::json(&event.to_string())));
         }
         return;
     }

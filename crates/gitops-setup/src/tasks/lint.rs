@@ -12,7 +12,7 @@ use super::{block_on, print};
 use crate::args::{Global, Lint, LintFormat, Output};
 use crate::failure::Failure;
 use crate::report::findings::Seen;
-use crate::report::wrap;
+use crate::report::{safe, wrap};
 use crate::session::{CONFIG_FILE, Effects, Session};
 
 /// Exit code where there is something to do, as of `plan --exit-code`.
@@ -40,7 +40,7 @@ pub(crate) fn run(global: &Global, args: &Lint) -> Result<ExitCode, Failure> {
     match (args.format, global.output) {
         (Some(LintFormat::Sarif), _) => {
             let log = lint::sarif::log(&report, relative(root), env!("CARGO_PKG_VERSION"));
-            print(&format!("{log:#}\n"));
+            print(&format!("{}\n", safe::json(&format!("{log:#}"))));
         }
         (Some(LintFormat::Json), _) | (None, Output::Json) => seen.json(),
         (Some(LintFormat::Human) | None, _) => seen.human(global.verbose),
@@ -173,6 +173,7 @@ fn render(global: &Global, args: &Lint, input: &mut Input) -> Result<(), Failure
     if session.quickstart {
         return Ok(());
     }
+    session.judge_release()?;
     // Without the stages' facts, nothing is fetched: Argo CD's own manifest is not ours to judge.
     let inputs = block_on(session.inputs(&[], Effects::None))?;
     let stages = session.stages.iter().map(|stage| (stage.name, (stage.objects)(&inputs))).collect();

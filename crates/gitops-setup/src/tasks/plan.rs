@@ -11,7 +11,7 @@ use crate::args::{Global, Plan as Args};
 use crate::failure::Failure;
 use crate::observe::{self, Observer};
 use crate::report::count;
-use crate::runner::title;
+use crate::runner::{installs, title};
 use crate::session::{Effects, Session};
 
 /// Exit code of `--exit-code` where there are changes.
@@ -22,6 +22,9 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
     let report = &session.report;
     report.started(&title(&session), &stages);
+    if installs(&stages) {
+        session.judge_release()?;
+    }
     session.provider.as_configured()?;
     let changes = block_on(async {
         let mut changes = 0;

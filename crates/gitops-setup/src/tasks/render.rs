@@ -15,6 +15,7 @@ use crate::session::{Effects, Session};
 
 pub(crate) fn run(global: &Global, args: &Render) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
+    session.judge_release()?;
     let inputs = block_on(session.inputs(&session.stages, Effects::None))?;
     let stages: Vec<_> = session.stages.iter().map(|stage| (stage.name, (stage.objects)(&inputs))).collect();
     let files = files::files(stages);

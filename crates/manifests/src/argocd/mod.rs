@@ -1,5 +1,6 @@
 //! Argo CD: its versions, its manifests and how they are made fit for a cluster.
 
+pub mod advisories;
 pub mod application;
 pub(crate) mod application_set;
 pub mod bundled;

@@ -40,6 +40,11 @@ fn rows() -> impl Iterator<Item = Published> {
     })
 }
 
+/// Every release that has a manifest here.
+pub(super) fn versions() -> impl Iterator<Item = ArgoVersion> {
+    rows().filter(|row| row.path == "manifests/install.yaml").filter_map(|row| row.tag.parse().ok())
+}
+
 /// The manifest of a release; `None` where the release is unknown to this tool or lacks the variant.
 pub fn published(version: &ArgoVersion, variant: Variant) -> Option<Published> {
     let tag = version.to_string();

@@ -18,8 +18,12 @@ impl ArgoVersion {
         Self::new(3, 5, 1)
     }
 
-    const fn new(major: u64, minor: u64, patch: u64) -> Self {
+    pub(super) const fn new(major: u64, minor: u64, patch: u64) -> Self {
         Self(semver::Version::new(major, minor, patch))
+    }
+
+    pub(super) fn parts(&self) -> (u64, u64, u64) {
+        (self.0.major, self.0.minor, self.0.patch)
     }
 
     fn since(&self, major: u64, minor: u64) -> bool {
@@ -76,6 +80,16 @@ impl ArgoVersion {
     /// releases are told of the kind alone.
     pub fn has_names_in_whitelists(&self) -> bool {
         self.since(3, 5)
+    }
+
+    /// The size of webhook requests is limited, and the limit can be set (since 2.12, and later releases of 2.9 to 2.11).
+    pub fn limits_webhook_payloads(&self) -> bool {
+        match self.parts() {
+            (2, 9, patch) => patch >= 20,
+            (2, 10, patch) => patch >= 15,
+            (2, 11, patch) => patch >= 6,
+            (major, minor, _) => (major, minor) >= (2, 12),
+        }
     }
 
     /// Push events of Azure DevOps are understood (since 3.5).

@@ -66,6 +66,13 @@ fn argocd(argocd: &ArgoCd, expose: &Expose) -> Vec<Clash> {
     if argocd.variant == Variant::Core {
         clashes.extend(core(argocd, expose));
     }
+    if argocd.manifest_sha256.is_some() && !matches!(argocd.manifest, ManifestSource::File(_)) {
+        clashes.push(Clash::new(
+            &["argocd.manifestSha256", "argocd.manifest"],
+            "`argocd.manifestSha256` is only for `argocd.manifest: {file: …}`; what is fetched has the checksum of \
+             its release",
+        ));
+    }
     if argocd.manifest == ManifestSource::Bundled {
         if argocd.version != ArgoVersion::current() {
             clashes.push(Clash::new(

@@ -2,12 +2,12 @@
 
 use super::combinations::Clash;
 use super::types::{Config, Git, GitAuth, Seldon};
-use super::url::Transport;
+use super::url::{Transport, is_branch};
 use crate::argocd::version::ArgoVersion;
 
 /// All impossible combinations.
 pub(super) fn clashes(config: &Config) -> Vec<Clash> {
-    let mut clashes: Vec<Clash> = proxy(&config.git).into_iter().collect();
+    let mut clashes: Vec<Clash> = proxy(&config.git).into_iter().chain(branch(&config.git)).collect();
     if config.git.url.is_empty() {
         clashes.extend(seldon(config, None));
         return clashes;
@@ -30,10 +30,27 @@ pub(super) fn clashes(config: &Config) -> Vec<Clash> {
 /// A user or a password in the proxy's address. It is never repeated.
 fn proxy(git: &Git) -> Option<Clash> {
     // In no other part of a proxy's address is there an `@`, and a password may hold any character.
-    let is_given = git.repository.as_ref()?.proxy.as_ref()?.contains('@');
-    let message = "`git.repository.proxy` holds a user or a password, which would end up in logs and manifests; use a \
-                   proxy that asks for none";
-    is_given.then(|| Clash::new(&["git.repository.proxy"], message))
+    let proxy = git.repository.as_ref()?.proxy.as_ref()?;
+    let message = match proxy.contains('@') {
+        true => {
+            "`git.repository.proxy` holds a user or a password, which would end up in logs and manifests; use a proxy \
+             that asks for none"
+        }
+        // Argo CD has handed it to a shell (CVE-2026-55797).
+        false if !proxy.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:/[]".contains(c)) => {
+            "`git.repository.proxy` is not the address of a proxy; expected one such as `http://proxy.example.com:3128`"
+        }
+        false => return None,
+    };
+    Some(Clash::new(&["git.repository.proxy"], message))
+}
+
+/// What git would take for an option, a range or a path.
+fn branch(git: &Git) -> Option<Clash> {
+    let bad = git.branch.as_deref().is_some_and(|name| !is_branch(name));
+    bad.then(|| {
+        Clash::new(&["git.branch"], "`git.branch` can't be the name of a branch; expected one such as `main`")
+    })
 }
 
 /// Credentials that don't fit the address.

@@ -158,6 +158,11 @@ pub enum Provider {
 pub struct ArgoCd {
     /// Release of Argo CD.
     pub version: ArgoVersion,
+    /// Releases and advisories (`CVE-…`, `GHSA-…`) by their names: a release with known vulnerabilities is refused
+    /// unless it is named here, or all of them are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(inner(regex(pattern = VULNERABLE)))]
+    pub allow_vulnerable: Vec<String>,
     /// Which of the release's manifests.
     pub variant: Variant,
     /// Namespace of Argo CD.
@@ -165,6 +170,10 @@ pub struct ArgoCd {
     pub namespace: String,
     /// Where the manifest comes from.
     pub manifest: ManifestSource,
+    /// Checksum (SHA-256) of a manifest file of your own: one that no release was published with is refused without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = SHA256))]
+    pub manifest_sha256: Option<String>,
     /// Password of the user `admin`, by reference. By default the environment variable ARGOCDINITIALPASS; where
     /// that is not set either, Argo CD's own initial password stays.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,18 +183,23 @@ pub struct ArgoCd {
     /// Path under which Argo CD is served, such as `/argocd`; `/` for the root.
     #[schemars(extend("pattern" = r"^/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?$"))]
     pub root_path: String,
+    /// What is made stricter than Argo CD does by itself.
+    pub hardening: Hardening,
 }
 
 impl Default for ArgoCd {
     fn default() -> Self {
         Self {
             version: ArgoVersion::current(),
+            allow_vulnerable: Vec::new(),
             variant: Variant::default(),
             namespace: "argocd".into(),
             manifest: ManifestSource::default(),
+            manifest_sha256: None,
             admin_password: None,
             tls_termination: TlsTermination::default(),
             root_path: "/argocd".into(),
+            hardening: Hardening::default(),
         }
     }
 }
@@ -194,6 +208,22 @@ impl ArgoCd {
     /// The root path without its slash at the end; `None` where Argo CD is served at the root.
     pub fn root_path(&self) -> Option<&str> {
         Some(self.root_path.trim_end_matches('/')).filter(|path| !path.is_empty())
+    }
+}
+
+/// What is made stricter than Argo CD does by itself; `false` leaves it as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Hardening {
+    /// Webhook events of Git hosts that are not used are refused, by secrets that nobody knows.
+    pub webhook_secrets: bool,
+    /// Webhook requests of more than 25 MB are refused.
+    pub webhook_payload_limit: bool,
+}
+
+impl Default for Hardening {
+    fn default() -> Self {
+        Self { webhook_secrets: true, webhook_payload_limit: true }
     }
 }
 
@@ -223,7 +253,8 @@ pub enum ManifestSource {
     Bundled,
     /// None: Argo CD is installed already, and is only configured.
     Existing,
-    /// A file on this machine. A published release is recognised by its checksum.
+    /// A file on this machine. A published release is recognised by its checksum; another file needs
+    /// `manifestSha256`.
     File(#[schemars(length(min = 1))] PathBuf),
 }
 
@@ -274,6 +305,10 @@ pub const NAMESPACED_NAME: &str =
 pub const MINOR_VERSION: &str = r"^v?1\.[0-9]+$";
 /// Name of an environment variable.
 pub const VARIABLE_NAME: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+/// SHA-256 in hexadecimal digits.
+pub const SHA256: &str = "^[0-9A-Fa-f]{64}$";
+/// A release of Argo CD, or an advisory.
+pub const VULNERABLE: &str = r"^(v?[0-9]+\.[0-9]+\.[0-9]+|CVE-[0-9]{4}-[0-9]{4,}|GHSA(-[0-9a-z]{4}){3})$";
 /// Names of the types above that people may mistake for a place to put a secret value itself. What stands there
 /// is never repeated in messages.
 pub(super) const SCHEMAS_OF_SECRETS: &[&str] = &["SecretRef", "GitAuth"];

@@ -76,8 +76,10 @@ pub(super) fn transport(url: &str) -> Result<Transport, BadUrl> {
 
 fn ssh(rest: &str) -> Result<Transport, BadUrl> {
     let (user, rest) = split_user(rest);
-    if user.is_some_and(|user| user.contains(':')) {
-        return Err(BadUrl::Credentials);
+    match user {
+        Some(user) if user.contains(':') => return Err(BadUrl::Credentials),
+        Some(user) if !is_user(user) => return Err(BadUrl::Shape),
+        _ => {}
     }
     host_and_path(rest).map(|()| Transport::Ssh)
 }
@@ -89,7 +91,8 @@ fn without_protocol(url: &str) -> Result<Transport, BadUrl> {
     let scp = authority.split_once(':').filter(|(_, after)| !is_port(after) || user.is_some());
     match (user, scp) {
         (Some(user), _) if user.contains(':') => Err(BadUrl::Credentials),
-        (_, Some((host, _))) if host.is_empty() || rest.len() == host.len() + 1 => Err(BadUrl::Shape),
+        (Some(user), Some(_)) if !is_user(user) => Err(BadUrl::Shape),
+        (_, Some((host, _))) if !is_host(host) || rest.len() == host.len() + 1 => Err(BadUrl::Shape),
         (_, Some(_)) => Ok(Transport::Ssh),
         (_, None) => host_and_path(url).map(|()| Transport::Https),
     }
@@ -109,11 +112,32 @@ fn host_and_path(rest: &str) -> Result<(), BadUrl> {
     }
     let (authority, path) = rest.split_once('/').ok_or(BadUrl::Shape)?;
     let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+    let sound = is_host(host) && !path.is_empty() && port.is_none_or(is_port);
+    if sound { Ok(()) } else { Err(BadUrl::Shape) }
+}
+
+/// A relative path such as `./repository` would otherwise pass for a host, and `-oProxyCommand=…` for an option of ssh.
+fn is_host(host: &str) -> bool {
     let host_char = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    let sound =
-        !host.is_empty() && host.chars().all(host_char) && !path.is_empty() && port.is_none_or(is_port);
-    // A relative path such as `./repository` or `repository` would otherwise pass for a host.
-    if sound && !host.starts_with('.') { Ok(()) } else { Err(BadUrl::Shape) }
+    !host.is_empty() && !host.starts_with(['.', '-']) && host.chars().all(host_char)
+}
+
+fn is_user(user: &str) -> bool {
+    let user_char = |c: char| c.is_ascii_alphanumeric() || "-._+".contains(c);
+    !user.is_empty() && !user.starts_with('-') && user.chars().all(user_char)
+}
+
+/// Whether git takes it for the name of a branch (git-check-ref-format), and not for an option or a range.
+pub(super) fn is_branch(name: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    let is_bad = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
+    !name.starts_with('-')
+        && name != "@"
+        && !name.ends_with('.')
+        && !name.contains("..")
+        && !name.contains("@{")
+        && !name.contains(is_bad)
+        && name.split('/').all(is_part)
 }
 
 fn host(url: &str) -> Option<(String, Option<u16>)> {
@@ -166,8 +190,46 @@ mod tests {
             ("/srv/gitops", Err(BadUrl::Shape)),
             ("github.com/acme/git ops", Err(BadUrl::Shape)),
             ("", Err(BadUrl::Shape)),
+            ("https://-x/gitops", Err(BadUrl::Shape)),
+            ("ssh://git@-oProxyCommand=id/gitops", Err(BadUrl::Shape)),
+            ("git@-oProxyCommand=id:gitops", Err(BadUrl::Shape)),
+            ("-oProxyCommand=id@github.com:gitops", Err(BadUrl::Shape)),
+            ("ssh://-l@github.com/gitops", Err(BadUrl::Shape)),
+            ("git@host`id`:gitops", Err(BadUrl::Shape)),
+            ("ext::sh -c id", Err(BadUrl::Shape)),
         ] {
             assert_eq!(transport(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn names_of_branches() {
+        for good in ["main", "release/v1.2", "feature/Größe", "a-b_c", "1"] {
+            assert!(is_branch(good), "{good}");
+        }
+        for bad in [
+            "",
+            "--upload-pack=id",
+            "-x",
+            "../x",
+            "a..b",
+            "a b",
+            "a\nb",
+            "a\0b",
+            "/a",
+            "a/",
+            "a//b",
+            ".a",
+            "a/.b",
+            "a.lock",
+            "a.",
+            "@",
+            "a@{1}",
+            "a~1",
+            "a\\b",
+            "refs:x",
+        ] {
+            assert!(!is_branch(bad), "{bad:?}");
         }
     }
 

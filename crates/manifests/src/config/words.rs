@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::node::Data;
-use super::types::{DNS_LABEL, DNS_NAME, MINOR_VERSION, NAMESPACED_NAME, TIME, VARIABLE_NAME};
+use super::types::{
+    DNS_LABEL, DNS_NAME, MINOR_VERSION, NAMESPACED_NAME, SHA256, TIME, VARIABLE_NAME, VULNERABLE,
+};
 
 /// What a value is, as in "must be a list, not a text".
 pub(super) fn kind(data: &Data) -> &'static str {
@@ -42,6 +44,8 @@ pub(super) fn pattern(pattern: &str) -> String {
         TIME => "a time such as `5s`, `3m` or `1h30m`".into(),
         MINOR_VERSION => "a minor version of Kubernetes such as `v1.36`".into(),
         VARIABLE_NAME => "the name of an environment variable".into(),
+        SHA256 => "a SHA-256 checksum, 64 hexadecimal digits".into(),
+        VULNERABLE => "a release such as `v2.6.7`, or an advisory such as `CVE-2023-40029`".into(),
         path if path.starts_with("^/") => "a path such as `/argocd`, without a slash at its end".into(),
         other => format!("a text that matches `{other}`"),
     }

@@ -1,6 +1,6 @@
 //! Argo CD's own objects.
 
-use manifests::argocd::names;
+use manifests::argocd::{advisories, names};
 use manifests::config::{ManifestSource, Variant};
 use manifests::{Object, ObjectRef, trust};
 use serde_json::Value;
@@ -60,6 +60,7 @@ fn plan(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     refuse_terminating(inputs.argocd_namespace(), observed)?;
     refuse_helm(inputs, observed)?;
     let mut plan = Plan { notes: install.notes.clone(), ..Plan::default() };
+    plan.notes.extend(known_vulnerable(inputs));
     plan.notes.extend(upgrade_note(inputs, observed));
     plan.notes.extend(few_nodes_note(inputs, observed));
     for object in &install.objects {
@@ -97,7 +98,10 @@ fn existing(inputs: &Inputs, observed: &Observed) -> Result<Plan, PlanError> {
     for workload in workloads(inputs) {
         require(observed, &workload, inputs)?;
     }
-    Ok(Plan::skipped("`argocd.manifest: existing`: the Argo CD that is there is configured, not installed"))
+    let mut plan =
+        Plan::skipped("`argocd.manifest: existing`: the Argo CD that is there is configured, not installed");
+    plan.notes.extend(known_vulnerable(inputs));
+    Ok(plan)
 }
 
 /// Refuses a release of Argo CD and a version of Kubernetes that can't go together.
@@ -222,6 +226,11 @@ fn server_container(deployment: &Object) -> Option<String> {
     let index =
         deployment.list(CONTAINERS).iter().position(|container| container["name"] == names::SERVER)?;
     Some(format!("{CONTAINERS}/{index}"))
+}
+
+fn known_vulnerable(inputs: &Inputs) -> Option<String> {
+    let argocd = &inputs.config.argocd;
+    advisories::of(argocd).note(&argocd.version)
 }
 
 fn upgrade_note(inputs: &Inputs, observed: &Observed) -> Option<String> {

@@ -58,6 +58,7 @@ fn the_order_is_the_guides() {
             "models",
             "project-token",
             "seldon-values",
+            "hardening",
             "webhooks",
             "health-checks",
             "notifications",
@@ -83,6 +84,7 @@ fn from_begins_in_the_middle() {
             "models",
             "project-token",
             "seldon-values",
+            "hardening",
             "webhooks",
             "health-checks",
             "notifications",
@@ -109,6 +111,7 @@ fn skip_leaves_out() {
             "models",
             "project-token",
             "seldon-values",
+            "hardening",
             "webhooks",
             "health-checks",
             "notifications",
@@ -152,9 +155,9 @@ fn an_unknown_name_anywhere_is_refused() {
 
 #[test]
 fn an_unknown_name_is_told_with_a_near_one_and_all_others() {
-    assert_snapshot!(Stages::default().find("argocd").unwrap_err(), @"there is no stage `argocd` (did you mean `install-argocd`?); stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, webhooks, health-checks, notifications, verify");
-    assert_snapshot!(Stages::default().find("nonsense").unwrap_err(), @"there is no stage `nonsense`; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, webhooks, health-checks, notifications, verify");
-    assert_snapshot!(Stages::default().find("").unwrap_err(), @"there is no stage ``; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, webhooks, health-checks, notifications, verify");
+    assert_snapshot!(Stages::default().find("argocd").unwrap_err(), @"there is no stage `argocd` (did you mean `install-argocd`?); stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, hardening, webhooks, health-checks, notifications, verify");
+    assert_snapshot!(Stages::default().find("nonsense").unwrap_err(), @"there is no stage `nonsense`; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, hardening, webhooks, health-checks, notifications, verify");
+    assert_snapshot!(Stages::default().find("").unwrap_err(), @"there is no stage ``; stages are: cluster, install-argocd, admin-password, tls-termination, root-path, expose, access, git-repository, git-credentials, environments, logging, applications, models, project-token, seldon-values, hardening, webhooks, health-checks, notifications, verify");
 }
 
 const OWN: Stage = Stage::new("quota", "limits of an environment", |_, _| Ok(Plan::default()));

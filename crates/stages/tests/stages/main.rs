@@ -3,6 +3,7 @@
 mod applications;
 mod credentials;
 mod filled;
+mod hardening;
 mod health_checks;
 mod list;
 mod moving;

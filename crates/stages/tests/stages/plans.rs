@@ -298,7 +298,8 @@ fn a_sidecar_before_the_server_is_not_taken_for_it() {
                 _ => None,
             })
             .collect();
-        (pointers, plan.notes)
+        let upgrades = plan.notes.into_iter().filter(|note| note.starts_with("replaces "));
+        (pointers, upgrades.collect::<Vec<_>>())
     };
     let sidecar = json!({"name": "proxy", "image": "acme/proxy:v1", "command": ["proxy"]});
     live = set(live, "/spec/template/spec", "containers", json!([sidecar, container]));
