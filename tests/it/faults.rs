@@ -1,6 +1,6 @@
 //! An API server that is slow, busy, away, or cuts answers off: every run ends as it should, or says why it does not.
 //!
-//! The short form takes 200 schedules, the long one as many as `GITOPS_SETUP_TEST_FAULTS` says; `docs/trust.md` has the
+//! The short form takes 25 schedules, the long one as many as `GITOPS_SETUP_TEST_FAULTS` says; `docs/trust.md` has the
 //! commands. A schedule that failed is taken alone by `GITOPS_SETUP_TEST_FAULTS_FROM`.
 
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ fn every_schedule_ends_in_the_right_state_or_a_clear_error() {
     let Some(trials) = Trials::start(PROGRAM, Size::Small, 10) else { return };
     let (start, mut done, mut told, mut faults) = (Instant::now(), 0, std::collections::BTreeMap::new(), 0);
     let first = number("GITOPS_SETUP_TEST_FAULTS_FROM", 1);
-    let count = number("GITOPS_SETUP_TEST_FAULTS", 200);
+    let count = number("GITOPS_SETUP_TEST_FAULTS", 25);
     for seed in first..first + count {
         trials.proxy.follow(Some(Schedule::Drawn(Drawn::new(seed))));
         let outcome = within(LIMIT, &trials, seed);

@@ -161,7 +161,7 @@ fn the_repository_has_a_folder_for_each_environment() {
 fn a_second_run_writes_nothing() {
     let Some(sandbox) = quickstart() else { return };
     let audit = sandbox.audit();
-    sandbox.run(&["setup"]).exits(0).says("Nothing changed: everything is as configured");
+    sandbox.run(&["setup"]).exits(0).says("Nothing changed: all is as configured");
     sandbox.run(&["plan", "--exit-code"]).exits(0).says("Nothing to change.");
     sandbox.run(&["status"]).exits(0).says("as configured").says("Application seldon-gitops-seldon-dev");
     audit.has_no_writes();

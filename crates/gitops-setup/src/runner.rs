@@ -100,7 +100,7 @@ fn place(session: &Session) -> String {
 
 fn headline(summary: &Summary) -> String {
     let head = match summary.created + summary.changed {
-        0 => "Nothing changed: everything is as configured".to_owned(),
+        0 => "Nothing changed: all is as configured".to_owned(),
         _ => format!("Done: {} created, {} changed", summary.created, summary.changed),
     };
     let gaps = match summary.not_verified.len() {

@@ -13,6 +13,9 @@ const SKIPPED: &str = "skipped: ";
 /// What must not be skipped: most tests need it.
 const REQUIRED: &str = "skipped: a local control plane";
 
+/// How many schedules of faults are tried (docs/trust.md).
+const FAULTS: &str = "GITOPS_SETUP_TEST_FAULTS";
+
 pub(super) fn run(sh: &Shell) -> Done {
     title("format");
     cmd!(sh, "cargo fmt --all --check").run()?;
@@ -68,7 +71,11 @@ fn tests(sh: &Shell) -> Result<BTreeMap<String, usize>, Box<dyn std::error::Erro
     let mut command = Command::new("cargo");
     command.args(["test", "--workspace", "--locked", "--", "--show-output"]).current_dir(root());
     // With CI set, Docker that is missing is an error.
-    command.env("CI", "true").stdout(writer.try_clone()?).stderr(writer);
+    command.env("CI", "true");
+    if std::env::var_os(FAULTS).is_none() {
+        command.env(FAULTS, "200");
+    }
+    command.stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn()?;
     // It holds the other end of the pipe.
     drop(command);

@@ -114,7 +114,13 @@ impl Kind {
             true => command = command.args(["--set", &format!("cluster.name={CLUSTER}")]),
             false => command = command.args(["--config", CONFIG]),
         }
-        let chosen = [("cluster.kubernetesVersion", &self.kubernetes), ("argocd.version", &self.argocd)];
+        // Old releases are tried as well, whatever is known of them.
+        let allowed = self.argocd.as_ref().map(|version| format!("[{version}]"));
+        let chosen = [
+            ("cluster.kubernetesVersion", &self.kubernetes),
+            ("argocd.version", &self.argocd),
+            ("argocd.allowVulnerable", &allowed),
+        ];
         for (key, value) in chosen {
             if let Some(value) = value {
                 command = command.args(["--set", &format!("{key}={value}")]);
