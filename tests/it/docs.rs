@@ -9,7 +9,7 @@ use support::Sandbox;
 
 use crate::PROGRAM;
 
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 15] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -18,6 +18,7 @@ const DOCUMENTS: [&str; 14] = [
     "docs/clusters.md",
     "docs/git.md",
     "docs/lint.md",
+    "docs/measurements.md",
     "docs/ml.md",
     "docs/output.md",
     "docs/teardown.md",
