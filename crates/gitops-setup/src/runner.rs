@@ -152,6 +152,7 @@ impl Runner<'_> {
         let changes = !plan.actions.is_empty() && !plan.actions.iter().any(makes_cluster);
         // Meanwhile another run may have been at work.
         if changes && self.session.lock(self.observer.client()?).await? {
+            self.plans.clear();
             plan = self.plan(stage).await?;
         }
         let deadline = Instant::now() + self.options.timeout;
