@@ -10,7 +10,7 @@
 
 use std::time::{Duration, Instant};
 
-use support::{Sandbox, poll, signal};
+use support::{Cost, Sandbox, cost_of, poll, signal};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gitops-setup-under-test");
 const ROUNDS: usize = 5;
@@ -18,10 +18,9 @@ const CONTROL_PLANE: [&str; 5] =
     ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller"];
 
 struct Sample {
-    wall: Duration,
+    cost: Cost,
     requests: usize,
     writes: usize,
-    peak_kib: u64,
 }
 
 fn main() {
@@ -73,26 +72,9 @@ fn measure_round(sandbox: &Sandbox, round: usize) -> (Sample, Sample) {
 
 fn measure(sandbox: &Sandbox, words: &[&str]) -> Sample {
     let audit = sandbox.audit();
-    let start = Instant::now();
-    let mut child = sandbox.command(words).spawn().expect("the program under test starts");
-    let mut peak_kib = 0;
-    let status = loop {
-        peak_kib = peak_kib.max(high_water(child.id()));
-        if let Some(status) = child.try_wait().expect("a child of ours") {
-            break status;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    };
-    let wall = start.elapsed();
-    assert!(status.success(), "{words:?}: {status}");
-    Sample { wall, requests: audit.requests().len(), writes: audit.writes().len(), peak_kib }
-}
-
-/// Peak resident memory so far, as the kernel counts it; 0 once the process is gone.
-fn high_water(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+    let cost = cost_of(&mut sandbox.command(words));
+    assert!(cost.success, "{words:?}: {}", cost.output);
+    Sample { cost, requests: audit.requests().len(), writes: audit.writes().len() }
 }
 
 fn print(name: &str, mut samples: Vec<&Sample>) {
@@ -100,9 +82,9 @@ fn print(name: &str, mut samples: Vec<&Sample>) {
         samples.sort_by_key(|sample| key(sample));
         key(samples[samples.len() / 2])
     };
-    let milliseconds = median(|sample| sample.wall.as_millis() as u64);
+    let milliseconds = median(|sample| sample.cost.wall.as_millis() as u64);
     let requests = median(|sample| sample.requests as u64);
     let writes = median(|sample| sample.writes as u64);
-    let mebibytes = median(|sample| sample.peak_kib) as f64 / 1024.0;
+    let mebibytes = median(|sample| sample.cost.peak_kib) as f64 / 1024.0;
     println!("{name:<12} {milliseconds:>6} ms {requests:>9} {writes:>7} {mebibytes:>5.1} MiB");
 }

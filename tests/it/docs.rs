@@ -18,6 +18,7 @@ const DOCUMENTS: [&str; 15] = [
     "docs/clusters.md",
     "docs/git.md",
     "docs/lint.md",
+    "docs/measurements.md",
     "docs/ml.md",
     "docs/output.md",
     "docs/security.md",

@@ -1,5 +1,6 @@
 //! Server-side apply of many objects: in waves by kind, concurrent within a wave.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -192,12 +193,12 @@ fn patch_request(patch: &Patching, reference: &ObjectRef) -> Result<Request<Vec<
         force: patch.force,
         ..PatchParams::default()
     };
-    let mut body = patch.object.as_value().clone();
+    let mut body = Cow::Borrowed(patch.object.as_value());
     if let Condition::Unchanged(version) = &patch.condition {
-        body["metadata"]["resourceVersion"] = Value::from(version.as_str());
+        body.to_mut()["metadata"]["resourceVersion"] = Value::from(version.as_str());
     }
     collection(reference)
-        .patch(&reference.name, &params, &Patch::Apply(body))
+        .patch(&reference.name, &params, &Patch::Apply(&*body))
         .map_err(|source| invalid(reference, &source.to_string()))
 }
 

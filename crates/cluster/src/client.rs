@@ -10,6 +10,7 @@ use manifests::ObjectRef;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
+use crate::body;
 use crate::error::ClusterError;
 use crate::lock::Lock;
 use crate::refusal::{WEBHOOK, is_failing_webhook, is_full};
@@ -25,6 +26,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Client {
     pub(crate) kube: kube::Client,
+    pub(crate) config: kube::Config,
     server: String,
     patience: Duration,
     /// The last `Date` that the server sent.
@@ -40,8 +42,8 @@ pub(crate) struct Reply {
 }
 
 impl Client {
-    pub(crate) fn new(kube: kube::Client, server: String) -> Self {
-        Self { kube, server, patience: PATIENCE, date: Arc::default(), lock: Arc::default() }
+    pub(crate) fn new(kube: kube::Client, config: kube::Config, server: String) -> Self {
+        Self { kube, config, server, patience: PATIENCE, date: Arc::default(), lock: Arc::default() }
     }
 
     /// The connection as kube has it.
@@ -162,7 +164,7 @@ impl Client {
         match response.into_body().collect_bytes().await {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
-                let parsed = serde_json::from_slice(&bytes);
+                let parsed = body::parse(&bytes);
                 // A body that was cut off is no answer: half of "there is no such object" would be read as "there is no
                 // such kind".
                 if parsed.is_err() && (status.is_success() || text.starts_with('{')) {

@@ -4,16 +4,27 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Http;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use kube::client::{Body, ClientBuilder, ConfigExt};
 use kube::config::{
     AuthInfo, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
 };
 use rustls::crypto::CryptoProvider;
 use secrecy::SecretString;
+use tower::{BoxError, ServiceBuilder};
 
 use crate::client::{Client, innermost};
 use crate::error::ClusterError;
 
 const USER_AGENT: &str = concat!("gitops-setup/", env!("CARGO_PKG_VERSION"));
+
+/// How often a connection is asked whether it lives, and how long it may take to say so.
+const PING: std::time::Duration = std::time::Duration::from_secs(10);
+/// Bytes that the server may send before we have read them: a page of a list.
+const WINDOW: u32 = 1 << 20;
 
 /// How an API server is reached, without who asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,9 +127,48 @@ impl Client {
         }
         choose_cryptography();
         let server = config.cluster_url.to_string();
-        let kube = kube::Client::try_from(config).map_err(|source| innermost(&source))?;
-        Ok(Self::new(kube, server))
+        let kube = multiplexed(&config)?;
+        Ok(Self::new(kube, config, server))
     }
+
+    /// A connection that can be taken over for other than HTTP, which only HTTP/1 knows a way to.
+    pub(crate) fn upgradable(&self) -> Result<kube::Client, kube::Error> {
+        kube::Client::try_from(self.config.clone())
+    }
+}
+
+/// What kube makes of a configuration, but over HTTP/2 where the server speaks it, as client-go does: all requests
+/// share one connection. Over HTTP/1 each one under way has its own, with a handshake that both sides pay for.
+fn multiplexed(config: &kube::Config) -> Result<kube::Client, String> {
+    let failed = |source: kube::Error| innermost(&source);
+    if config.proxy_url.is_some() {
+        return kube::Client::try_from(config.clone()).map_err(failed);
+    }
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(config.connect_timeout);
+    let tls = config.rustls_client_config().map_err(failed)?;
+    let mut https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+    if let Some(name) = &config.tls_server_name {
+        let name = name.clone().try_into().map_err(|_| format!("{name} is no name of a server"))?;
+        https = https.with_server_name_resolver(FixedServerNameResolver::new(name));
+    }
+    let http = Http::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        // A connection that died without a word is given up; with HTTP/1, every request finds out for itself.
+        .http2_keep_alive_interval(PING)
+        .http2_keep_alive_timeout(PING)
+        .http2_initial_stream_window_size(WINDOW)
+        .http2_initial_connection_window_size(WINDOW)
+        .build::<_, Body>(https.enable_all_versions().wrap_connector(tcp));
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer().map_err(failed)?)
+        .layer(config.extra_headers_layer().map_err(failed)?)
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
 }
 
 /// In a build with more than one provider of cryptography, TLS would panic unless one is chosen. Another repository

@@ -4,6 +4,7 @@
 
 pub mod apply;
 pub mod argocd;
+mod body;
 pub mod client;
 pub mod connect;
 pub mod dirs;

@@ -1,6 +1,6 @@
 //! Reading what is there: objects by the hundred, the version, the nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
@@ -71,9 +71,12 @@ impl Client {
         // A list of these would bring along far more than was asked for: all secrets, all definitions.
         let listable = !matches!(group[0].kind.as_str(), "Secret" | "CustomResourceDefinition");
         if listable && group.len() >= LIST_FROM {
-            match self.list(group[0]).await {
+            // Others' objects may be many more than ours.
+            let names: BTreeSet<&str> = group.iter().map(|object| object.name.as_str()).collect();
+            match self.list_some(group[0], |name| names.contains(name)).await {
                 Ok(None) => return Ok(group.into_iter().map(|o| (o.clone(), Found::KindUnknown)).collect()),
-                Ok(Some(mut objects)) => {
+                Ok(Some(objects)) => {
+                    let mut objects = by_name(objects);
                     let mut take = |object: &ObjectRef| {
                         objects
                             .remove(&object.name)
@@ -109,14 +112,21 @@ impl Client {
 
     /// All objects of the kind and in the namespace of `like`, by name; `None` where the kind is unknown.
     pub async fn list(&self, like: &ObjectRef) -> Result<Option<BTreeMap<String, Object>>, ClusterError> {
-        let objects = self.list_all(like).await?;
-        Ok(objects
-            .map(|objects| objects.into_iter().map(|object| (object.name().to_owned(), object)).collect()))
+        Ok(self.list_all(like).await?.map(by_name))
     }
 
     /// All objects of the kind and in the namespace of `like`, or in every namespace where it has none; `None` where
     /// the kind is unknown.
     pub async fn list_all(&self, like: &ObjectRef) -> Result<Option<Vec<Object>>, ClusterError> {
+        self.list_some(like, |_| true).await
+    }
+
+    /// The same for objects with the names that are wanted; the others are let go page by page.
+    async fn list_some(
+        &self,
+        like: &ObjectRef,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Option<Vec<Object>>, ClusterError> {
         let mut objects = Vec::new();
         let mut beginnings = 1;
         let mut page = ListParams::default().limit(PAGE);
@@ -138,6 +148,9 @@ impl Client {
             }
             if let Value::Array(items) = reply.body["items"].take() {
                 for item in items {
+                    if item["metadata"]["name"].as_str().is_some_and(|name| !is_wanted(name)) {
+                        continue;
+                    }
                     objects.push(typed(item, like).map_err(|message| self.odd_answer(like, message))?);
                 }
             }
@@ -193,6 +206,10 @@ impl Client {
     pub(crate) fn odd_answer(&self, object: &ObjectRef, message: String) -> ClusterError {
         self.failure("get", object, &Reply { status: StatusCode::BAD_GATEWAY, body: Value::from(message) })
     }
+}
+
+fn by_name(objects: Vec<Object>) -> BTreeMap<String, Object> {
+    objects.into_iter().map(|object| (object.name().to_owned(), object)).collect()
 }
 
 /// An item of a list as an object: items carry neither kind nor version.

@@ -1,6 +1,6 @@
 //! Runs stages one after the other: observe, plan, show, apply, verify.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -48,13 +48,15 @@ pub(crate) async fn run(session: &Session, stages: &[&Stage], options: Options) 
     session.provider.as_configured()?;
     let inputs = session.inputs(stages, Effects::Allowed).await?;
     // Whatever can be known to be missing is told before the first effect.
-    plans(session, &inputs, stages).await?;
+    let mut observer = Observer::new(session);
+    let plans = plans(&mut observer, &inputs, stages).await?;
     let mut runner = Runner {
         session,
         inputs: &inputs,
         options,
         stages,
-        observer: Observer::new(session).settled(),
+        observer: observer.settled(),
+        plans: plans.into_iter().map(|(stage, plan)| (stage.name, plan)).collect(),
         summary: Summary::default(),
         address: None,
         argocd: None,
@@ -116,6 +118,8 @@ struct Runner<'a> {
     options: Options,
     stages: &'a [&'a Stage],
     observer: Observer<'a>,
+    /// Made before the first effect, and good until something is written or waited for.
+    plans: BTreeMap<&'static str, Plan>,
     summary: Summary,
     address: Option<Address>,
     argocd: Option<Reach>,
@@ -148,10 +152,15 @@ impl Runner<'_> {
     /// Plans and applies until the plan is empty.
     async fn converge(&mut self, stage: &Stage) -> Result<Outcome, Failure> {
         let mut outcome = Outcome::default();
-        let mut plan = self.plan(stage).await?;
+        let mut plan = match self.plans.remove(stage.name) {
+            // What a webhook leads to is another matter before the run than in it.
+            Some(plan) if self.observer.client().is_ok() && !stage.facts.contains(&Fact::Webhooks) => plan,
+            _ => self.plan(stage).await?,
+        };
         let changes = !plan.actions.is_empty() && !plan.actions.iter().any(makes_cluster);
         // Meanwhile another run may have been at work.
         if changes && self.session.lock(self.observer.client()?).await? {
+            self.plans.clear();
             plan = self.plan(stage).await?;
         }
         let deadline = Instant::now() + self.options.timeout;
@@ -167,6 +176,7 @@ impl Runner<'_> {
                 plan.actions.retain(makes_cluster);
             }
             self.session.report.planned(stage, &plan);
+            self.plans.clear();
             match self.apply(&plan, &mut outcome).await {
                 Ok(()) => applied += 1,
                 // Another run, or a controller, was faster: what is to be done is decided anew, a little later.
@@ -176,6 +186,8 @@ impl Runner<'_> {
                 }
                 Err(failure) => return Err(failure),
             }
+            // Before the objects are read again: a plan holds them all.
+            drop(plan);
             plan = self.plan(stage).await?;
         }
         outcome.skipped = plan.skipped;
@@ -282,10 +294,15 @@ impl Runner<'_> {
                 if later || workloads.is_empty() {
                     return Ok(());
                 }
+                self.plans.clear();
                 self.roll_out(&workloads, outcome).await
             }
-            Check::Cloned => self.clone_inside(outcome).await,
+            Check::Cloned => {
+                self.plans.clear();
+                self.clone_inside(outcome).await
+            }
             Check::Address => {
+                self.plans.clear();
                 let client = self.observer.client()?;
                 let address = access::find(self.session, client, self.observer.nodes()).await?;
                 address.tell(outcome);

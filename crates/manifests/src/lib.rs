@@ -17,6 +17,7 @@ pub mod health;
 pub mod kind;
 pub mod kinds;
 pub mod known_hosts;
+pub mod managed_fields;
 pub mod models;
 pub mod notifications;
 pub mod object;

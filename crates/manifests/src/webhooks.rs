@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::MANAGER;
 use crate::config::{Config, GitProvider};
 use crate::fill::Fill;
+use crate::managed_fields::fields;
 use crate::object::{Object, ObjectRef};
 
 /// Path of Argo CD's endpoint, below its root path.
@@ -173,7 +174,11 @@ pub fn is_ours(secret: &Object, provider: GitProvider) -> bool {
 fn owners<'a>(secret: &'a Object, key: &str) -> Vec<&'a Value> {
     let field = format!("f:{key}");
     let entries = secret.list("/metadata/managedFields").iter();
-    entries.filter(|entry| entry["fieldsV1"]["f:data"].get(&field).is_some()).collect()
+    let owns = |entry: &&Value| {
+        let fields = fields(entry);
+        fields.as_ref().and_then(|fields| fields.get("f:data")?.get(&field)).is_some()
+    };
+    entries.filter(owns).collect()
 }
 
 /// One hook at one Git host, for what is noted of it in `argocd-secret`: several repositories may share the Secret.

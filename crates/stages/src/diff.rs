@@ -129,9 +129,11 @@ pub fn changes(desired: &Object, live: &Object, manager: &str) -> Vec<Change> {
 
 /// What `manager` has applied under `data`, and nobody has changed since.
 pub(crate) fn owned_data<'a>(live: &'a Object, manager: &str) -> Vec<(&'a str, &'a Value)> {
-    let fields = Managers::of(live, manager).ours().and_then(|ours| ours.get("f:data")?.as_object());
-    let keys = fields.into_iter().flat_map(Map::keys).filter_map(|key| key.strip_prefix("f:"));
-    keys.filter_map(|key| Some((key, live.get("/data")?.get(key)?))).collect()
+    let managers = Managers::of(live, manager);
+    let owned = managers.ours().and_then(|ours| ours.get("f:data")?.as_object());
+    let is_owned = |key: &str| owned.is_some_and(|owned| owned.contains_key(&format!("f:{key}")));
+    let data = live.get("/data").and_then(Value::as_object).into_iter().flatten();
+    data.filter(|(key, _)| is_owned(key)).map(|(key, value)| (key.as_str(), value)).collect()
 }
 
 struct Diff<'a> {

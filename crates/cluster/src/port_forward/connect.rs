@@ -123,8 +123,11 @@ impl Client {
             .portforward(&endpoint.pod.name, &[endpoint.port])
             .map_err(|error| broken(endpoint, error.to_string()))?;
         let opened = timeout(ATTEMPT, async {
-            let connection =
-                self.kube.connect(request).await.map_err(|error| self.refusal(endpoint, &error))?;
+            let connection = match self.upgradable() {
+                Ok(kube) => kube.connect(request).await,
+                Err(error) => Err(error),
+            };
+            let connection = connection.map_err(|error| self.refusal(endpoint, &error))?;
             let mut socket = connection.into_stream();
             greet(&mut socket, endpoint.port).await.map_err(|message| broken(endpoint, message))?;
             Ok(socket)

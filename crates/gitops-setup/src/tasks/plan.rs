@@ -29,7 +29,8 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     let changes = block_on(async {
         let mut changes = 0;
         let inputs = session.inputs(&stages, Effects::None).await?;
-        for (stage, plan) in plans(&session, &inputs, &stages).await? {
+        let mut observer = Observer::new(&session);
+        for (stage, plan) in plans(&mut observer, &inputs, &stages).await? {
             report.plan_of(stage, &plan);
             changes += plan.actions.len();
         }
@@ -45,15 +46,14 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
 /// The plan of each stage. A stage that builds on another's effects is planned as if those had happened, by the
 /// same plans that setup applies.
 pub(crate) async fn plans<'a>(
-    session: &Session,
+    observer: &mut Observer<'_>,
     inputs: &Inputs,
     stages: &[&'a Stage],
 ) -> Result<Vec<(&'a Stage, Plan)>, Failure> {
-    let mut observer = Observer::new(session);
     let mut assumed = Vec::new();
     let mut plans = Vec::new();
     for stage in stages {
-        plans.push((*stage, next(&mut observer, inputs, stage, &mut assumed).await?));
+        plans.push((*stage, next(observer, inputs, stage, &mut assumed).await?));
     }
     Ok(plans)
 }

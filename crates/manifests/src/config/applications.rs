@@ -6,7 +6,7 @@ use super::combinations::Clash;
 use super::environments::places;
 use super::types::{Application, ApplicationSource, Config, DNS_LABEL, Destination, SyncPolicy};
 use super::url::{BadUrl, transport};
-use super::words;
+use super::{pattern, words};
 use crate::argocd::names::IN_CLUSTER;
 
 /// All impossible combinations.
@@ -331,5 +331,5 @@ fn templates(place: &str, application: &Application) -> Vec<Clash> {
 
 /// Whether a text can be the name of a namespace.
 pub(super) fn is_namespace(text: &str) -> bool {
-    regex_lite::Regex::new(DNS_LABEL).is_ok_and(|regex| regex.is_match(text))
+    pattern::fits(DNS_LABEL, text)
 }

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use regex_lite::Regex;
 use serde_json::{Map, Value};
 
 use super::error::ConfigError;
 use super::node::{Data, Entry, Node};
 use super::origin::Origin;
+use super::pattern::fits;
 use super::types::SCHEMAS_OF_SECRETS;
 use super::{path, words};
 use crate::argocd::version::ArgoVersion;
@@ -269,8 +269,7 @@ impl<'s> Checker<'s> {
         let expected = if rule.schema == &self.root["$defs"]["ArgoVersion"] {
             text.parse::<ArgoVersion>().err().map(|_| format!("a release such as {}", ArgoVersion::current()))
         } else if let Some(pattern) = rule.schema["pattern"].as_str() {
-            let matches = Regex::new(pattern).is_ok_and(|regex| regex.is_match(text));
-            (!matches).then(|| words::pattern(pattern))
+            (!fits(pattern, text)).then(|| words::pattern(pattern))
         } else {
             None
         };

@@ -18,6 +18,7 @@ mod notifications;
 mod origin;
 mod overlay;
 mod path;
+mod pattern;
 mod quickstart;
 mod schema;
 mod template;

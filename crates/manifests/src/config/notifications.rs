@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use regex_lite::Regex;
-
 use super::combinations::Clash;
+use super::pattern::fits;
 use super::types::{
     Config, NOTIFICATION_NAME, NotificationHeader, NotificationService, Notifications, Subscription, Variant,
 };
@@ -202,18 +201,14 @@ fn recipients(place: &str, recipients: &[String], separator: char) -> Vec<Clash>
 fn labels(place: &str, labels: &BTreeMap<String, String>) -> Vec<Clash> {
     let part = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?";
     let name = format!("^([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{part}$");
-    let bad = labels.iter().filter(|(key, value)| {
-        !matches(&name, key) || !(value.is_empty() || matches(&format!("^{part}$"), value))
-    });
+    let bad = labels
+        .iter()
+        .filter(|(key, value)| !fits(&name, key) || !(value.is_empty() || fits(&format!("^{part}$"), value)));
     bad.map(|(key, _)| {
         let place = format!("{place}.labels");
         Clash::new(&[&path::of_key(&place, key), &place], format!("`{place}` has a label that can't be one"))
     })
     .collect()
-}
-
-fn matches(pattern: &str, text: &str) -> bool {
-    Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
 }
 
 fn names(notifications: &Notifications) -> Vec<Clash> {
@@ -230,7 +225,7 @@ fn names(notifications: &Notifications) -> Vec<Clash> {
             all.extend(places(&format!("services.{name}.pagerduty.integrationKeys"), keys));
         }
     }
-    all.retain(|(_, name)| !matches(NOTIFICATION_NAME, name));
+    all.retain(|(_, name)| !fits(NOTIFICATION_NAME, name));
     all.into_iter()
         .map(|(place, name)| {
             let message = format!("a name in `{place}` must be {}", words::pattern(NOTIFICATION_NAME));

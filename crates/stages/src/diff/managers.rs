@@ -1,6 +1,9 @@
 //! Who owns which field of a live object, out of `metadata.managedFields`.
 
+use std::borrow::Cow;
+
 use manifests::Object;
+use manifests::managed_fields::fields;
 use serde_json::{Map, Value};
 
 use super::path::Path;
@@ -8,14 +11,14 @@ use super::path::Path;
 /// Who owns which field.
 pub(super) struct Managers<'a> {
     entries: Vec<Entry<'a>>,
-    /// The fields that we have applied.
-    ours: Option<&'a Map<String, Value>>,
 }
 
 struct Entry<'a> {
     manager: &'a str,
     applied: bool,
-    fields: &'a Map<String, Value>,
+    /// We have applied these fields.
+    ours: bool,
+    fields: Cow<'a, Map<String, Value>>,
 }
 
 /// How the server treats the items of a list.
@@ -33,24 +36,21 @@ impl<'a> Managers<'a> {
     pub(super) fn of(live: &'a Object, ours: &str) -> Self {
         let listed = live.list("/metadata/managedFields");
         let entry = |entry: &'a Value| {
+            let manager = entry["manager"].as_str()?;
+            let applied = entry["operation"] == "Apply";
             Some(Entry {
-                manager: entry["manager"].as_str()?,
-                applied: entry["operation"] == "Apply",
-                fields: entry["fieldsV1"].as_object()?,
+                manager,
+                applied,
+                ours: applied && manager == ours && entry["subresource"].is_null(),
+                fields: fields(entry)?,
             })
         };
-        let is_ours = |entry: &&'a Value| {
-            entry["operation"] == "Apply" && entry["manager"] == ours && entry["subresource"].is_null()
-        };
-        Self {
-            entries: listed.iter().filter_map(entry).collect(),
-            ours: listed.iter().find(is_ours).and_then(|entry| entry["fieldsV1"].as_object()),
-        }
+        Self { entries: listed.iter().filter_map(entry).collect() }
     }
 
     /// The fields that we have applied and nobody has changed since.
-    pub(super) fn ours(&self) -> Option<&'a Map<String, Value>> {
-        self.ours
+    pub(super) fn ours(&self) -> Option<&Map<String, Value>> {
+        self.entries.iter().find(|entry| entry.ours).map(|entry| &*entry.fields)
     }
 
     /// We have applied `value`, which says nothing, at `path`: if it is not there, the server has left it out.
@@ -62,7 +62,7 @@ impl<'a> Managers<'a> {
                 map.iter().all(|(field, value)| path.enter_field(field, |path| self.has_applied(value, path)))
             }
             Value::Null => true,
-            _ => self.ours.is_some_and(|ours| path.lookup(ours).is_some()),
+            _ => self.ours().is_some_and(|ours| path.lookup(ours).is_some()),
         }
     }
 
@@ -71,7 +71,7 @@ impl<'a> Managers<'a> {
         let mut owners: Vec<String> = Vec::new();
         for entry in &self.entries {
             let other = !entry.manager.starts_with(manifests::MANAGER);
-            if other && path.lookup(entry.fields).is_some() && !owners.iter().any(|o| o == entry.manager) {
+            if other && path.lookup(&entry.fields).is_some() && !owners.iter().any(|o| o == entry.manager) {
                 owners.push(entry.manager.to_owned());
             }
         }
@@ -80,7 +80,7 @@ impl<'a> Managers<'a> {
 
     /// How the server treats the list at `path`, as far as anybody's record shows it.
     pub(super) fn list_kind(&self, path: &Path) -> ListKind {
-        let items = self.entries.iter().filter_map(|entry| path.lookup(entry.fields)).flat_map(Map::keys);
+        let items = self.entries.iter().filter_map(|entry| path.lookup(&entry.fields)).flat_map(Map::keys);
         for item in items {
             if item.starts_with("v:") {
                 return ListKind::Set;
@@ -103,7 +103,7 @@ impl<'a> Managers<'a> {
     ) -> bool {
         let mut owned = false;
         for entry in self.entries.iter().filter(|_| !live.is_empty()) {
-            match path.lookup(entry.fields) {
+            match path.lookup(&entry.fields) {
                 Some(inside) if !inside.is_empty() => return false,
                 // Who applies an empty map does not own what the server fills in.
                 Some(_) => owned |= !(entry.applied && desired.is_empty()),

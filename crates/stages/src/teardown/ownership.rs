@@ -1,5 +1,8 @@
 //! Who made an object, and who has put fields into it, out of `metadata.managedFields`.
 
+use std::borrow::Cow;
+
+use manifests::managed_fields::fields;
 use manifests::{MANAGER, Object};
 use serde_json::{Map, Value};
 
@@ -17,12 +20,12 @@ pub(super) fn our_managers(live: &Object) -> Vec<&str> {
 /// This tool has made the object: it applied the whole of it, and nobody else had set any of these fields before.
 /// Who sets a field to what it is already becomes a co-owner, hence an object that was there shares some with us.
 pub(super) fn is_made_by_us(live: &Object) -> bool {
-    let ours: Vec<&Map<String, Value>> =
+    let ours: Vec<_> =
         entries(live).filter(|(manager, _)| *manager == MANAGER).map(|(_, fields)| fields).collect();
     let others = entries(live).filter(|(manager, _)| !is_ours(manager));
     !ours.is_empty()
         && others.into_iter().all(|(_, theirs)| {
-            !ours.iter().any(|ours| overlap(ours, theirs)) && !names_namespace(live, theirs)
+            !ours.iter().any(|ours| overlap(ours, &theirs)) && !names_namespace(live, &theirs)
         })
 }
 
@@ -30,9 +33,9 @@ fn is_ours(manager: &str) -> bool {
     manager.strip_prefix(MANAGER).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-fn entries(live: &Object) -> impl Iterator<Item = (&str, &Map<String, Value>)> {
+fn entries(live: &Object) -> impl Iterator<Item = (&str, Cow<'_, Map<String, Value>>)> {
     let whole = live.list("/metadata/managedFields").iter().filter(|entry| entry["subresource"].is_null());
-    whole.filter_map(|entry| Some((entry["manager"].as_str()?, entry["fieldsV1"].as_object()?)))
+    whole.filter_map(|entry| Some((entry["manager"].as_str()?, fields(entry)?)))
 }
 
 /// Both own a same value.
