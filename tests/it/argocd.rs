@@ -9,9 +9,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use support::{
-    Api, ArgoCd, Kubelet, Planted, PodPort, Sandbox, Server, define_kind, poll, set_status, with_a_real_node,
+    Api, ArgoCd, Kubelet, Planted, PodPort, Sandbox, Server, define_kind, poll, set_status, sha256,
+    with_a_real_node,
 };
 
 use crate::PROGRAM;
@@ -318,7 +318,7 @@ fn platform() -> String {
 #[test]
 fn the_command_line_is_installed_only_if_it_is_what_was_published() {
     let program = b"#!/bin/sh\necho argocd\n";
-    let sum: String = Sha256::digest(program).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = sha256(program);
     let sums =
         |sum: &str| format!("{}  argocd-windows-amd64.exe\n{sum}  argocd-{}\n", "0".repeat(64), platform());
     let mut sandbox = Sandbox::new(PROGRAM);

@@ -6,8 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use support::{Sandbox, manifest, poll, set_status};
+use support::{Sandbox, manifest, poll, set_status, sha256};
 
 use crate::PROGRAM;
 
@@ -71,7 +70,7 @@ fn one_flipped_bit_in_a_manifest_stops_before_anything_is_written() {
         b"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: argocd-server}\nspec: {template: {spec: \
         {containers: [{name: argocd-server, image: 'quay.io/argoproj/argocd:v3.5.1'}]}}}\n";
     std::fs::write(&path, own).expect("the folder is ours");
-    let sum: String = Sha256::digest(own).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = sha256(own);
     configure(&sandbox, &json!({ "manifest": { "file": path }, "manifestSha256": sum }));
     sandbox.run(&["render", "-o", &out]).exits(0);
     configure(&sandbox, &json!({ "manifest": { "file": path }, "manifestSha256": "0".repeat(64) }));

@@ -63,7 +63,7 @@ fn text(value: &Value) -> &str {
 }
 
 fn plain(mut object: Value, replace: &[(&str, &str)]) -> Value {
-    let kind_of_secret = object["data"].get("admin.password").is_some();
+    let has_password = object["data"].get("admin.password").is_some();
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
     }
@@ -71,9 +71,15 @@ fn plain(mut object: Value, replace: &[(&str, &str)]) -> Value {
         // A controller fills them in a moment after the cluster is made.
         object["rules"] = Value::Null;
     }
-    if kind_of_secret {
+    if has_password {
         object["data"]["admin.password"] = json!("(hash)");
         object["data"]["admin.passwordMtime"] = json!("(time)");
+    }
+    if let ("Opaque", Some(data)) =
+        (text(&object["type"]).to_owned().as_str(), object["data"].as_object_mut())
+    {
+        let secrets = data.iter_mut().filter(|(key, _)| key.starts_with("webhook."));
+        secrets.for_each(|(_, value)| *value = json!("(random)"));
     }
     if let Some(metadata) = object["metadata"].as_object_mut() {
         OWN.iter().for_each(|field| drop(metadata.remove(*field)));

@@ -10,7 +10,7 @@ use manifests::argocd::bundled;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-use crate::{Api, FaultProxy, Outcome, Running, Sandbox, poll};
+use crate::{Api, FaultProxy, Outcome, Running, Sandbox, poll, sha256};
 
 /// How much a trial sets up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,13 +94,19 @@ impl Trials {
     fn config(&self, trial: u64) -> PathBuf {
         let tag = self.tag(trial);
         let (argocd, path) = (format!("argocd-{tag}"), |name: &str| self.sandbox.work().join(name));
-        let manifest = match self.size {
+        let install = match self.size {
             Size::Small => {
                 let objects = bundled::objects(&argocd).into_iter().filter(is_small);
                 let objects: Vec<String> = objects.map(|object| text(&without_pods(object))).collect();
-                json!({ "file": self.sandbox.write(&format!("argocd-{tag}.yaml"), &objects.join("---\n")) })
+                let manifest = objects.join("---\n");
+                let file = self.sandbox.write(&format!("argocd-{tag}.yaml"), &manifest);
+                json!({
+                    "namespace": argocd,
+                    "manifest": { "file": file },
+                    "manifestSha256": sha256(manifest.as_bytes()),
+                })
             }
-            Size::Large => json!("bundled"),
+            Size::Large => json!({ "namespace": argocd, "manifest": "bundled" }),
         };
         let count = if self.size == Size::Small { 2 } else { 12 };
         let environments: Vec<Value> =
@@ -109,10 +115,7 @@ impl Trials {
         let context = if trial.is_multiple_of(5) { "proxied-tls" } else { "proxied" };
         let config = json!({
             "cluster": { "provider": "context", "context": context, "kubeconfig": path("proxied") },
-            "argocd": {
-                "namespace": argocd,
-                "manifest": manifest,
-            },
+            "argocd": install,
             "expose": { "via": "ingress" },
             "git": {
                 "url": "https://git.example/acme/gitops",
