@@ -103,9 +103,17 @@ fn a_quota_that_is_used_up_is_named() {
     let Some(sandbox) = cluster() else { return };
     let api = sandbox.api();
     let quotas = "/api/v1/namespaces/argocd/resourcequotas";
+    // An API server that has just learned of a quota, and not yet of how much is used, lets everything pass: only
+    // what changes afterwards comes in order.
     let quota = json!({ "apiVersion": "v1", "kind": "ResourceQuota", "metadata": { "name": "few-secrets" },
-        "spec": { "hard": { "count/secrets": "0" } } });
+        "spec": { "hard": { "count/secrets": "100" } } });
     api.create(quotas, &quota);
+    let path = format!("{quotas}/few-secrets");
+    poll("what is used is counted", Duration::from_secs(60), || {
+        api.get(&path)["status"]["used"].is_object().then_some(())
+    });
+    let none = json!([{ "op": "replace", "path": "/spec/hard", "value": { "count/secrets": "0" } }]);
+    api.patch("tests", &path, &none);
     refuses(&api, "/api/v1/namespaces/argocd/secrets", "Secret", "probe", "exceeded quota");
     let mut config = config("in-quota");
     config["git"]["auth"] = json!({ "token": { "username": "bot", "token": { "env": "HOST_TOKEN" } } });
@@ -114,7 +122,7 @@ fn a_quota_that_is_used_up_is_named() {
     let setup = sandbox.run(&["setup", "--config", "quota.yaml"]);
     setup.exits(4).says("exceeded quota: few-secrets").says("kubectl describe resourcequota -n argocd");
     assert!(!setup.output().contains("a-token"), "{}", setup.output());
-    api.delete(&format!("{quotas}/few-secrets"));
+    api.delete(&path);
     sandbox.run(&["setup", "--config", "quota.yaml"]).exits(0);
 }
 

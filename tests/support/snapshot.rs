@@ -43,7 +43,9 @@ impl Api {
                 }
             }
         }
+        // A controller makes them in every namespace, some time after it was made.
         objects.retain(|key, _| !key.starts_with("ConfigMap/") || !key.ends_with("/kube-root-ca.crt"));
+        objects.retain(|key, _| !key.starts_with("ServiceAccount/") || !key.ends_with("/default"));
         objects.retain(|key, _| !key.starts_with("ConfigMap/kube-system/"));
         // Its port is the API server's own.
         objects.remove("Service/default/kubernetes");
