@@ -8,7 +8,9 @@ use gitops_setup::Xtask;
 use gitops_setup::manifests::{Object, ObjectRef};
 use gitops_setup::stages::{Inputs, Plan, Stage};
 use gitops_setup::testing::k8s_openapi::api::core::v1::{ConfigMap, Namespace};
-use gitops_setup::testing::kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
+use gitops_setup::testing::kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, PostParams,
+};
 use gitops_setup::testing::{Error, TestCluster, TestClusterBuilder};
 use serde_json::json;
 use support::{Slot, tools_at_hand};
@@ -98,9 +100,13 @@ async fn a_configuration_for_real_clusters_is_set_up_once_with_stages_of_ones_ow
     let applications = Api::<DynamicObject>::namespaced_with(cluster.client(), "argocd", &kind);
     let application = applications.get("seldon-gitops-models-dev").await.unwrap();
     assert_eq!(application.data["spec"]["destination"]["namespace"], "models-dev");
-    Api::<ConfigMap>::namespaced(cluster.client(), "models-dev").get("mark").await.unwrap();
+    let marks = Api::<ConfigMap>::namespaced(cluster.client(), "models-dev");
+    marks.get("mark").await.unwrap();
     let again = cluster.setup().await.unwrap();
     assert!(again.is_unchanged(), "{again:?}");
+    // Nothing keeps the next one from writing.
+    marks.delete("mark", &DeleteParams::default()).await.unwrap();
+    assert_eq!(cluster.setup().await.unwrap().created, 1);
     cluster.stop().await.unwrap();
     assert_eq!(left(data.path()), [""; 0]);
 }

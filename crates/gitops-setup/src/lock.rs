@@ -42,7 +42,7 @@ impl Slot {
     }
 
     /// Waits until the lock is lost; for ever where there is none.
-    pub(crate) async fn lost(&self) -> Failure {
+    async fn lost(&self) -> Failure {
         let mut changes = self.lock.subscribe();
         let lock = match changes.wait_for(Option::is_some).await {
             Ok(lock) => lock.clone(),
@@ -77,6 +77,21 @@ impl Slot {
 }
 
 impl Session {
+    /// Does work that may take the lock of the cluster: it ends where that is lost, and in each case the lock is given
+    /// back.
+    pub(crate) async fn locked<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let result = tokio::select! {
+            biased;
+            failure = self.lock.lost() => Err(failure),
+            result = work => result,
+        };
+        self.unlock().await;
+        result
+    }
+
     /// Takes the lock of the cluster, before the first write to it; true where it was not held before, so that what was
     /// read is to be read again. Who may not use Leases goes on without: writes that could overwrite another run's are
     /// refused by the server in any case.
@@ -112,7 +127,7 @@ impl Session {
     }
 
     /// Gives the lock back, where it is held.
-    pub(crate) async fn unlock(&self) {
+    async fn unlock(&self) {
         let Some(held) = self.lock.held.lock().await.take() else { return };
         if !held.release().await {
             self.report.paragraph(&format!(

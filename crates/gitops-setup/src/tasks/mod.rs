@@ -28,32 +28,24 @@ use crate::session::Session;
 
 /// Runs asynchronous work to its end, or until the user interrupts it.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    on_threads(async {
-        tokio::select! {
-            // Listens before the work begins, which may go far before it waits for anything.
-            biased;
-            () = stopped() => Err(Failure::Interrupted),
-            result = work => result,
-        }
-    })
+    on_threads(until_stopped(work))
 }
 
-/// The same for work that takes the lock of the cluster: it also ends where that is lost, and in each case the lock is
-/// given back.
+/// The same for work that takes the lock of the cluster.
 fn block_on_locked<T>(
     session: &Session,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    on_threads(async {
-        let result = tokio::select! {
-            biased;
-            () = stopped() => Err(Failure::Interrupted),
-            failure = session.lock.lost() => Err(failure),
-            result = work => result,
-        };
-        session.unlock().await;
-        result
-    })
+    on_threads(session.locked(until_stopped(work)))
+}
+
+async fn until_stopped<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::select! {
+        // Listens before the work begins, which may go far before it waits for anything.
+        biased;
+        () = stopped() => Err(Failure::Interrupted),
+        result = work => result,
+    }
 }
 
 fn on_threads<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {

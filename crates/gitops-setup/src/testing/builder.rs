@@ -198,7 +198,8 @@ impl Wanted {
             None => session.stages.to_vec(),
         };
         let options = Options { timeout: TIMEOUT, force_conflicts: false };
-        match runner::run(&session, &stages, options).await {
+        session.lock.set("setup of a test", TIMEOUT);
+        match session.locked(runner::run(&session, &stages, options)).await {
             Ok(summary) => Ok(Summary {
                 created: summary.created,
                 changed: summary.changed,
