@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use manifests::argocd::release::sha256;
 use serde_json::{Value, json};
 use support::{
-    Api, ArgoCd, Kubelet, Planted, PodPort, Sandbox, Server, define_kind, poll, set_status, sha256,
-    with_a_real_node,
+    Api, ArgoCd, Kubelet, Planted, PodPort, Sandbox, Server, define_kind, poll, set_status, with_a_real_node,
 };
 
 use crate::PROGRAM;

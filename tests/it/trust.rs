@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use manifests::argocd::release::sha256;
 use serde_json::{Value, json};
-use support::{Sandbox, manifest, poll, set_status, sha256};
+use support::{Sandbox, manifest, poll, set_status};
 
 use crate::PROGRAM;
 

@@ -34,7 +34,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cluster::tools::{Progress, Resolved, Tool, ToolContext};
-use sha2::{Digest, Sha256};
 
 pub use api::{Api, Refusal};
 pub use argocd::{ArgoCd, Behaviour};
@@ -120,9 +119,4 @@ pub fn poll<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Option<T>)
         assert!(Instant::now() < deadline, "not within {within:?}: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// The checksum of a file's content, as it is published beside files.
-pub fn sha256(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use manifests::Object;
 use manifests::argocd::bundled;
+use manifests::argocd::release::sha256;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-use crate::{Api, FaultProxy, Outcome, Running, Sandbox, poll, sha256};
+use crate::{Api, FaultProxy, Outcome, Running, Sandbox, poll};
 
 /// How much a trial sets up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -105,18 +105,25 @@ impl Client {
 
     /// Deletes an object with what belongs to it, if it is still there. Comes back before it is gone.
     pub async fn delete(&self, object: &ObjectRef) -> Result<(), ClusterError> {
-        self.delete_read(object, None).await
+        self.delete_if(object, None).await
     }
 
     /// The same for an object that was read with this UID. Another one that has its name by now stays, and that is
     /// [`ClusterError::Changed`].
     pub async fn delete_read(&self, object: &ObjectRef, uid: Option<&str>) -> Result<(), ClusterError> {
-        let preconditions =
-            uid.map(|uid| Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+        let read = |uid: &str| Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+        self.delete_if(object, uid.map(read)).await
+    }
+
+    pub(crate) async fn delete_if(
+        &self,
+        object: &ObjectRef,
+        preconditions: Option<Preconditions>,
+    ) -> Result<(), ClusterError> {
         let params = DeleteParams { preconditions, ..DeleteParams::background() };
         let request = collection(object)
             .delete(&object.name, &params)
-            .map_err(|source| invalid(object, &source.to_string()))?;
+            .map_err(|source| ClusterError::bad_request(object, &source))?;
         let reply = self.send(|| request.clone(), |_, _| false).await?;
         match reply.status {
             status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
@@ -157,10 +164,10 @@ impl Client {
         let params = PatchParams { field_manager: Some(manifests::MANAGER.into()), ..PatchParams::default() };
         let operations = serde_json::from_value(operations.clone());
         let patch: Patch<Value> =
-            Patch::Json(operations.map_err(|source| invalid(object, &source.to_string()))?);
+            Patch::Json(operations.map_err(|source| ClusterError::bad_request(object, &source))?);
         let request = collection(object)
             .patch(&object.name, &params, &patch)
-            .map_err(|source| invalid(object, &source.to_string()))?
+            .map_err(|source| ClusterError::bad_request(object, &source))?
             .map(|body| as_go_writes(&body));
         self.send(|| request.clone(), |_, _| false).await
     }
@@ -184,7 +191,7 @@ fn create_request(patch: &Patching, reference: &ObjectRef) -> Result<Request<Vec
     let params = PostParams { field_manager: Some(patch.manager.clone()), ..PostParams::default() };
     collection(reference)
         .create(&params, patch.object.as_value().to_string().into_bytes())
-        .map_err(|source| invalid(reference, &source.to_string()))
+        .map_err(|source| ClusterError::bad_request(reference, &source))
 }
 
 fn patch_request(patch: &Patching, reference: &ObjectRef) -> Result<Request<Vec<u8>>, ClusterError> {
@@ -199,11 +206,7 @@ fn patch_request(patch: &Patching, reference: &ObjectRef) -> Result<Request<Vec<
     }
     collection(reference)
         .patch(&reference.name, &params, &Patch::Apply(&*body))
-        .map_err(|source| invalid(reference, &source.to_string()))
-}
-
-fn invalid(object: &ObjectRef, message: &str) -> ClusterError {
-    ClusterError::Refused { object: object.clone(), code: 400, message: message.to_owned() }
+        .map_err(|source| ClusterError::bad_request(reference, &source))
 }
 
 #[cfg(test)]

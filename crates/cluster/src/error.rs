@@ -213,6 +213,13 @@ pub enum ClusterError {
     },
 }
 
+impl ClusterError {
+    /// A request that can't even be written, which the server would refuse as well.
+    pub(crate) fn bad_request(object: &ObjectRef, error: &dyn std::error::Error) -> Self {
+        Self::Refused { object: object.clone(), code: 400, message: error.to_string() }
+    }
+}
+
 fn list(lines: &[String]) -> String {
     lines.iter().map(|line| format!("\n    {line}")).collect()
 }

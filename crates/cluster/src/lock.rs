@@ -15,7 +15,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::StatusCode;
-use kube::core::params::{DeleteParams, PostParams, Preconditions};
+use kube::core::params::{PostParams, Preconditions};
 use manifests::{Object, ObjectRef};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{Mutex, watch};
@@ -214,7 +214,7 @@ impl Client {
             Some(_) => ("update", collection(&reference).replace(&reference.name, &params, body)),
             None => ("create", collection(&reference).create(&params, body)),
         };
-        let request = request.map_err(|error| self.bad_request(&reference, &error))?;
+        let request = request.map_err(|error| ClusterError::bad_request(&reference, &error))?;
         let reply = self.send(|| request.clone(), |_, _| false).await?;
         match reply.status {
             status if status.is_success() => match Object::try_from(reply.body) {
@@ -231,16 +231,10 @@ impl Client {
         let text = |pointer| Some(live.text(pointer).to_owned());
         let preconditions =
             Preconditions { uid: text("/metadata/uid"), resource_version: text("/metadata/resourceVersion") };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        let reference = live.reference();
-        let request = collection(&reference)
-            .delete(&reference.name, &params)
-            .map_err(|error| self.bad_request(&reference, &error))?;
-        let reply = self.send(|| request.clone(), |_, _| false).await?;
-        match reply.status {
-            status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(true),
-            StatusCode::CONFLICT => Ok(false),
-            _ => Err(self.refused("delete", &reference, &reply).await),
+        match self.delete_if(&live.reference(), Some(preconditions)).await {
+            Ok(()) => Ok(true),
+            Err(ClusterError::Changed { .. }) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }

@@ -100,7 +100,7 @@ impl Client {
     pub async fn read(&self, object: &ObjectRef) -> Result<Found, ClusterError> {
         let request = collection(object)
             .get(&object.name, &GetParams::default())
-            .map_err(|source| self.bad_request(object, &source))?;
+            .map_err(|source| ClusterError::bad_request(object, &source))?;
         let reply = self.send(|| request.clone(), |_, _| false).await?;
         match reply.status {
             status if status.is_success() => self.object(object, reply.body),
@@ -131,7 +131,8 @@ impl Client {
         let mut beginnings = 1;
         let mut page = ListParams::default().limit(PAGE);
         loop {
-            let request = collection(like).list(&page).map_err(|source| self.bad_request(like, &source))?;
+            let request =
+                collection(like).list(&page).map_err(|source| ClusterError::bad_request(like, &source))?;
             let mut reply = self.send(|| request.clone(), |_, _| false).await?;
             if reply.status == StatusCode::NOT_FOUND {
                 return Ok(None);
@@ -197,10 +198,6 @@ impl Client {
             Ok(object) => Ok(Found::Object(Box::new(object))),
             Err(error) => Err(self.odd_answer(reference, error.to_string())),
         }
-    }
-
-    pub(crate) fn bad_request(&self, object: &ObjectRef, error: &dyn std::error::Error) -> ClusterError {
-        ClusterError::Refused { object: object.clone(), code: 400, message: error.to_string() }
     }
 
     pub(crate) fn odd_answer(&self, object: &ObjectRef, message: String) -> ClusterError {

@@ -19,6 +19,11 @@ pub(crate) fn all<'c, 'a>(context: &'c Context<'a>) -> Vec<&'c Item<'a>> {
     projects
 }
 
+/// The project that an Application is in, where the files have it.
+pub(crate) fn of<'c, 'a>(projects: &[&'c Item<'a>], application: &Application<'_>) -> Option<&'c Item<'a>> {
+    projects.iter().copied().find(|project| project.name() == application.project())
+}
+
 /// The lists of a project that decide on an object.
 fn lists(is_cluster_scoped: bool) -> (&'static str, &'static str) {
     match is_cluster_scoped {

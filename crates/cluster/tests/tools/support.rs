@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use cluster::tools::{Event, Limits, Platform, Progress, Sites, Tool, ToolContext};
-use sha2::{Digest as _, Sha256};
+use manifests::argocd::release::sha256;
 
 use crate::server::{Reply, Server, nobody};
 
@@ -122,10 +122,6 @@ pub(crate) fn script(tool: Tool, version: &str) -> Vec<u8> {
 /// The pinned version of a tool.
 pub(crate) fn good(tool: Tool) -> Vec<u8> {
     script(tool, tool.version())
-}
-
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Publishes kind, with its checksum.

@@ -17,7 +17,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     for unit in &context.units.units {
         let Some(application) = &unit.application else { continue };
         let (server, name, own) = application.destination();
-        let project = projects.iter().find(|project| project.name() == application.project());
+        let project = project::of(&projects, application);
         let project = project.filter(|_| !server.is_empty() || !name.is_empty());
         for overlay in &unit.overlays {
             let namespace = overlay.namespace.as_deref().unwrap_or_default();

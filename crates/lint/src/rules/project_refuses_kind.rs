@@ -21,9 +21,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in &context.units.units {
         let Some(application) = &unit.application else { continue };
-        let Some(project) = projects.iter().find(|project| project.name() == application.project()) else {
-            continue;
-        };
+        let Some(project) = project::of(&projects, application) else { continue };
         findings.extend(of_spec(project, application));
         findings.extend(of_kinds(context, project, application, unit));
         findings.extend(of_namespaces(context, project, application, unit));
