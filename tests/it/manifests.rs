@@ -150,6 +150,11 @@ fn what_cannot_work_is_refused_before_a_cluster_is_made_and_can_still_be_rendere
     let server = server.expect("it was rendered");
     assert!(server.contains("argoproj/argocd:v1.6.2"), "{server}");
     assert!(server.contains("--insecure") && server.contains("--rootpath"), "{server}");
+    let images = |words: &[&str]| sandbox.run(&[&["images"], words].concat()).exits(0).stdout.clone();
+    let argocd = "argoproj/argocd:v1.6.2\nquay.io/dexidp/dex:v2.22.0\nredis:5.0.3\n";
+    assert_eq!(images(&[]), argocd);
+    let kind = images(&["--set", "cluster.provider=kind", "--set", "cluster.nodeImage=mirror/node:v1.21"]);
+    assert_eq!(kind, argocd.replacen("quay", "mirror/node:v1.21\nquay", 1));
 }
 
 #[test]

@@ -227,6 +227,7 @@ fn plan_and_render_before_anything_make_nothing() {
     sandbox.run(&["plan"]).exits(0);
     sandbox.run(&["status"]).exits(0).says("There is no cluster yet");
     assert_eq!(sandbox.run(&["cluster", "list"]).exits(0).stdout, "");
+    sandbox.run(&["images"]).exits(0).says("quay.io/argoproj/argocd:v");
     sandbox.run(&["cluster", "kubeconfig"]).exits(3).says("cargo xtask cluster up");
     sandbox.run(&["cluster", "down"]).exits(0).says("there is no cluster gitops-setup");
     let out = sandbox.path("out");

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use http::Response;
+use http_body_util::Limited;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Http;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -14,6 +16,7 @@ use kube::config::{
 };
 use rustls::crypto::CryptoProvider;
 use secrecy::SecretString;
+use tower::util::MapResponseLayer;
 use tower::{BoxError, ServiceBuilder};
 
 use crate::client::{Client, innermost};
@@ -25,6 +28,8 @@ const USER_AGENT: &str = concat!("gitops-setup/", env!("CARGO_PKG_VERSION"));
 const PING: std::time::Duration = std::time::Duration::from_secs(10);
 /// Bytes that the server may send before we have read them: a page of a list.
 const WINDOW: u32 = 1 << 20;
+/// Most bytes of one answer: a page of a list, where every object takes a third of what etcd lets it.
+const LARGEST: usize = 256 << 20;
 
 /// How an API server is reached, without who asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,7 +147,8 @@ impl Client {
 fn multiplexed(config: &kube::Config) -> Result<kube::Client, String> {
     let failed = |source: kube::Error| innermost(&source);
     if config.proxy_url.is_some() {
-        return kube::Client::try_from(config.clone()).map_err(failed);
+        let proxied = ClientBuilder::try_from(config.clone()).map_err(failed)?;
+        return Ok(proxied.with_layer(&MapResponseLayer::new(limited)).build());
     }
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
@@ -163,12 +169,18 @@ fn multiplexed(config: &kube::Config) -> Result<kube::Client, String> {
         .http2_initial_connection_window_size(WINDOW)
         .build::<_, Body>(https.enable_all_versions().wrap_connector(tcp));
     let service = ServiceBuilder::new()
+        .map_response(limited)
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer().map_err(failed)?)
         .layer(config.extra_headers_layer().map_err(failed)?)
         .map_err(BoxError::from)
         .service(http);
     Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
+}
+
+/// An answer that ends with an error where it goes on and on.
+fn limited<B>(response: Response<B>) -> Response<Limited<B>> {
+    response.map(|body| Limited::new(body, LARGEST))
 }
 
 /// In a build with more than one provider of cryptography, TLS would panic unless one is chosen. Another repository

@@ -78,6 +78,8 @@ enum Task {
     Stages,
     /// Write the objects as files, one each, without secrets
     Render(Render),
+    /// List the images that setup makes a cluster pull, for a registry of your own
+    Images,
     /// Find defects in the files of a GitOps repository, and in what the configuration renders to; needs no cluster
     Lint(Lint),
     /// Show how the cluster compares with the configuration
@@ -352,6 +354,7 @@ impl Args {
             Task::Stage(args) => tasks::stage::run(&global, args),
             Task::Stages => tasks::stages::run(&global),
             Task::Render(args) => tasks::render::run(&global, &args),
+            Task::Images => tasks::images::run(&global),
             Task::Lint(args) => tasks::lint::run(&global, &args),
             Task::Status => tasks::status::run(&global),
             Task::Teardown(args) => tasks::teardown::run(&global, args),

@@ -11,7 +11,7 @@ use crate::yaml;
 pub const VERSION: &str = "0.33.0";
 
 /// Images of nodes by minor version of Kubernetes, the newest first, as the release notes of kind [`VERSION`] have
-/// them. The first is kind's own default (`pkg/apis/config/defaults/image.go`). Change them with the version.
+/// them. Change them with the version.
 pub const NODE_IMAGES: [(&str, &str); 6] = [
     ("1.37", "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"),
     ("1.36", "kindest/node:v1.36.4@sha256:099e049362a1526b2db71494e1947aae99bd16290d7c895f2b7ea312e3cbfaed"),
@@ -20,6 +20,9 @@ pub const NODE_IMAGES: [(&str, &str); 6] = [
     ("1.33", "kindest/node:v1.33.12@sha256:3f5c8443c620245e4d355cfe09e96a91ead32ceaa569d3f1ca9edf0cb2fe2ff4"),
     ("1.32", "kindest/node:v1.32.11@sha256:5fc52d52a7b9574015299724bd68f183702956aa4a2116ae75a63cb574b35af8"),
 ];
+
+/// What kind takes where no image is named (`pkg/apis/config/defaults/image.go`).
+pub const DEFAULT_NODE_IMAGE: &str = NODE_IMAGES[0].1;
 
 /// Name of kind's own configuration among the [`files`].
 pub const CONFIG_FILE: &str = "kind.yaml";
@@ -43,6 +46,12 @@ const CONTAINERD_PATCHES: [&str; 2] = [
 pub fn node_image(minor: &str) -> Option<&'static str> {
     let minor = minor.strip_prefix('v').unwrap_or(minor);
     NODE_IMAGES.iter().find(|(known, _)| *known == minor).map(|(_, image)| *image)
+}
+
+/// The image of a cluster's nodes. Nothing where kind itself chooses it.
+pub fn image_of_nodes(cluster: &Cluster) -> Option<&str> {
+    let chosen = cluster.kubernetes_version.as_deref().and_then(node_image);
+    cluster.node_image.as_deref().or(chosen)
 }
 
 /// The files that a cluster is made from, by their names below `folder`: kind's own configuration, and the mirrors
@@ -108,8 +117,7 @@ fn port(port: &KindPort) -> Value {
 
 fn node(role: &str, cluster: &Cluster, settings: &KindSettings, folder: &str) -> Value {
     let mut node = json!({ "role": role });
-    let chosen = cluster.kubernetes_version.as_deref().and_then(node_image);
-    if let Some(image) = cluster.node_image.as_deref().or(chosen) {
+    if let Some(image) = image_of_nodes(cluster) {
         node["image"] = image.into();
     }
     let mut mounts: Vec<Value> = settings

@@ -14,6 +14,7 @@ pub mod files;
 pub mod fill;
 pub mod hardening;
 pub mod health;
+pub mod images;
 pub mod kind;
 pub mod kinds;
 pub mod known_hosts;

@@ -15,7 +15,7 @@ use super::schedule::Fault;
 /// A body that may break off.
 pub(super) type Body = UnsyncBoxBody<Bytes, Lost>;
 
-/// The connection is to be cut.
+/// The request is to be cut off.
 #[derive(Debug)]
 pub(super) struct Lost;
 

@@ -71,6 +71,13 @@ async fn an_answer_that_is_cut_off_is_no_answer() {
 }
 
 #[tokio::test]
+async fn an_answer_without_end_is_not_read_to_its_end() {
+    let server = Server::scripted(vec![|| Answer::Endless, good]);
+    let found = soon(server.client(PATIENT).await.read(&settings())).await.unwrap();
+    assert!(matches!(found, Found::Object(_)), "{found:?}");
+}
+
+#[tokio::test]
 async fn half_of_an_absence_does_not_say_that_the_kind_is_unknown() {
     let half: fn() -> Answer =
         || Answer::Text(404, r#"{"kind":"Status","apiVersion":"v1","metadata":{},"sta"#);

@@ -34,6 +34,8 @@ pub(crate) enum Answer {
     Text(u16, &'static str),
     /// Half of the body, and then the end.
     Cut(Value),
+    /// Blanks, as long as they are taken.
+    Endless,
     /// Half of the body, and then nothing.
     Stalled(Value),
     /// The connection is reset.
@@ -147,6 +149,13 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>, script: &Script) -> std::
             let body = body.to_string().into_bytes();
             head(&mut stream, 200, &format!("Content-Length: {}\r\n", body.len()))?;
             stream.write_all(&body[..body.len() / 2])?;
+        }
+        Answer::Endless => {
+            head(&mut stream, 200, "Transfer-Encoding: chunked\r\n")?;
+            let chunk = [b"100000\r\n".as_slice(), &[b' '; 1 << 20], b"\r\n"].concat();
+            loop {
+                stream.write_all(&chunk)?;
+            }
         }
         Answer::Lines(lines) | Answer::LastLines(lines) => {
             head(&mut stream, 200, "Transfer-Encoding: chunked\r\n")?;

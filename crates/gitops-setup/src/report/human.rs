@@ -104,6 +104,7 @@ impl Human {
             (None, _) => ("+", GOOD),
         };
         let words = result(outcome);
+        let words = spoken(&words);
         let words = safe::paragraph(&words);
         let time = format!("{:>6.1} s", took.as_secs_f64());
         let room = WIDTH - NAME - 3 - time.len();

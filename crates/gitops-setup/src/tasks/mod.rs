@@ -5,6 +5,7 @@ pub(crate) mod argocd;
 pub(crate) mod cluster;
 pub(crate) mod clusters;
 pub(crate) mod credentials;
+pub(crate) mod images;
 pub(crate) mod init;
 pub(crate) mod lint;
 pub(crate) mod model;

@@ -8,6 +8,7 @@ use super::settings;
 use super::version::ArgoVersion;
 use crate::MANAGER;
 use crate::config::ArgoCd;
+use crate::images::{CONTAINERS, images};
 use crate::object::{Object, ObjectRef};
 use crate::trust;
 
@@ -116,15 +117,8 @@ fn place(object: &mut Object, namespace: &str) {
     }
 }
 
-/// Lists of containers in a workload, as JSON pointers.
-const CONTAINERS: [&str; 2] = ["/spec/template/spec/containers", "/spec/template/spec/initContainers"];
-
 fn argo_images(object: &Object) -> impl Iterator<Item = &str> {
-    CONTAINERS
-        .iter()
-        .flat_map(|pointer| object.list(pointer))
-        .filter_map(|container| container["image"].as_str())
-        .filter(|image| argo_tag(image).is_some())
+    images(object).filter(|image| argo_tag(image).is_some())
 }
 
 /// The tag, where the image is Argo CD's own. Up to 1.8 it was `argoproj/argocd`, since then `quay.io/argoproj/argocd`.
