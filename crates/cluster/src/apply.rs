@@ -1,9 +1,9 @@
-//! Server-side apply of many objects: in waves by kind, concurrent within a wave.
+//! Server-side apply of many objects: in waves by kind, concurrent within a wave, and definitions beside them.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream, try_join};
 use http::{Request, StatusCode};
 use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use manifests::{Object, ObjectRef};
@@ -46,7 +46,7 @@ pub enum Condition {
 /// The wave that a kind is applied in. Later waves need earlier ones to be there.
 fn wave(kind: &str) -> u8 {
     match kind {
-        "Namespace" | "CustomResourceDefinition" => 0,
+        "Namespace" => 0,
         "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "Ingress" => 2,
         "Application" | "ApplicationSet" | "AppProject" => 3,
         _ => 1,
@@ -58,21 +58,55 @@ impl Client {
     /// stops what has not begun.
     pub async fn apply_all(
         &self,
+        patches: Vec<Patching>,
+        done: &(dyn Fn(&ObjectRef) + Sync),
+    ) -> Result<(), ClusterError> {
+        let is_definition = |patch: &Patching| patch.object.kind() == "CustomResourceDefinition";
+        let (definitions, patches): (Vec<_>, Vec<_>) = patches.into_iter().partition(is_definition);
+        let defines = |definition: &Patching, object: &Object| {
+            let definition = &definition.object;
+            definition.text("/spec/names/kind") == object.kind()
+                && definition.text("/spec/group") == object.reference().group()
+        };
+        let is_custom =
+            |patch: &Patching| definitions.iter().any(|definition| defines(definition, &patch.object));
+        let (custom, others) = patches.into_iter().partition(is_custom);
+        // Definitions take a server longest, and only objects of their own kinds need them.
+        try_join!(self.define(&definitions, done), self.apply_in_waves(others, done))?;
+        self.apply_in_waves(custom, done).await
+    }
+
+    async fn define(
+        &self,
+        definitions: &[Patching],
+        done: &(dyn Fn(&ObjectRef) + Sync),
+    ) -> Result<(), ClusterError> {
+        self.apply_at_once(definitions, done).await?;
+        for definition in definitions {
+            self.wait_established(&definition.object).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply_in_waves(
+        &self,
         mut patches: Vec<Patching>,
         done: &(dyn Fn(&ObjectRef) + Sync),
     ) -> Result<(), ClusterError> {
         patches.sort_by_key(|patch| wave(patch.object.kind()));
         for wave in patches.chunk_by(|a, b| wave(a.object.kind()) == wave(b.object.kind())) {
-            stream::iter(wave.iter().map(|patch| self.apply_told(patch, done)))
-                .buffer_unordered(IN_FLIGHT)
-                .try_collect::<()>()
-                .await?;
-            let crds = wave.iter().filter(|patch| patch.object.kind() == "CustomResourceDefinition");
-            for crd in crds {
-                self.wait_established(&crd.object.reference()).await?;
-            }
+            self.apply_at_once(wave, done).await?;
         }
         Ok(())
+    }
+
+    async fn apply_at_once(
+        &self,
+        patches: &[Patching],
+        done: &(dyn Fn(&ObjectRef) + Sync),
+    ) -> Result<(), ClusterError> {
+        let patches = stream::iter(patches.iter().map(|patch| self.apply_told(patch, done)));
+        patches.buffer_unordered(IN_FLIGHT).try_collect().await
     }
 
     async fn apply_told(

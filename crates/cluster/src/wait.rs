@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
-use http::StatusCode;
+use http::{Request, StatusCode};
 use kube::Api;
 use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt;
@@ -20,6 +20,8 @@ use crate::observe::{Found, typed};
 
 /// How long a definition may take to be accepted.
 const DEFINITION: Duration = Duration::from_secs(60);
+/// Longest pause after which nothing is wrong yet with a definition whose kind is not served.
+const SOON: Duration = Duration::from_millis(200);
 
 /// How often the state is told although nothing changes.
 const REMINDER: Duration = Duration::from_secs(15);
@@ -129,27 +131,47 @@ impl Client {
         is_final.then(|| self.failure("watch", like, &Reply { status: code, body }))
     }
 
-    /// Waits until a CustomResourceDefinition is served. Read instead of watched: it takes milliseconds, and a
-    /// watch begins with the whole of a large object.
-    pub(crate) async fn wait_established(&self, crd: &ObjectRef) -> Result<(), ClusterError> {
+    /// Waits until the kind of a CustomResourceDefinition is served.
+    pub(crate) async fn wait_established(&self, definition: &Object) -> Result<(), ClusterError> {
+        let crd = definition.reference();
         let deadline = Instant::now() + DEFINITION;
         let mut delay = Duration::from_millis(2);
-        loop {
-            let state = match self.read(crd).await? {
-                Found::Object(object) if condition(&object, "Established") == Some("True") => return Ok(()),
-                Found::Object(object) => match not_accepted(&object) {
-                    Some(refused) => return Err(refused),
-                    None => unmet(&object),
-                },
-                Found::Absent | Found::KindUnknown => vec!["it is gone".into()],
-            };
-            if Instant::now() + delay > deadline {
-                let what = format!("{crd} to be established");
-                return Err(ClusterError::TimedOut { what, state, after: DEFINITION });
+        while !self.serves(definition).await? {
+            // It may be large, and a server is busy with it: what it says is asked where it takes long.
+            if delay > SOON {
+                let state = match self.read(&crd).await? {
+                    Found::Object(live) if condition(&live, "Established") == Some("True") => return Ok(()),
+                    Found::Object(live) => match not_accepted(&live) {
+                        Some(refused) => return Err(refused),
+                        None => unmet(&live),
+                    },
+                    Found::Absent | Found::KindUnknown => vec!["it is gone".into()],
+                };
+                if Instant::now() + delay > deadline {
+                    let what = format!("{crd} to be established");
+                    return Err(ClusterError::TimedOut { what, state, after: DEFINITION });
+                }
             }
             tokio::time::sleep(delay).await;
             delay = (delay * 2).min(Duration::from_secs(1));
         }
+        Ok(())
+    }
+
+    /// Whether the server lists the kind among those of its group. Where it may not be asked, it says no.
+    async fn serves(&self, definition: &Object) -> Result<bool, ClusterError> {
+        let versions = definition.list("/spec/versions");
+        let Some(version) = versions.iter().find(|version| version["served"] == true) else {
+            return Ok(false);
+        };
+        let (group, plural) = (definition.text("/spec/group"), definition.text("/spec/names/plural"));
+        let path = format!("/apis/{group}/{}", version["name"].as_str().unwrap_or_default());
+        let request = Request::get(path).body(Vec::new());
+        let request =
+            request.map_err(|source| ClusterError::bad_request(&definition.reference(), &source))?;
+        let reply = self.send(|| request.clone(), |_, _| false).await?;
+        let resources = reply.body["resources"].as_array();
+        Ok(resources.is_some_and(|all| all.iter().any(|resource| resource["name"] == plural)))
     }
 }
 

@@ -127,65 +127,82 @@ async fn a_namespace_that_is_not_there_is_no_unknown_kind() {
     assert_eq!(asked.len(), 1);
 }
 
-/// The place of a request in the order of waves.
-fn wave(asked: &Asked) -> usize {
-    let path = &asked.path;
-    match asked.method.as_str() {
-        "GET" => 1,
-        _ if path.starts_with(CRDS) || path == "/api/v1/namespaces/demo" => 0,
-        _ if path.contains("/deployments/") => 3,
-        _ if path.contains("/applications/") => 4,
-        _ => 2,
-    }
+/// A definition as manifests have it.
+fn definition(group: &str, kind: &str, plural: &str) -> manifests::Object {
+    let name = format!("{plural}.{group}");
+    let crd = ObjectRef::cluster_scoped("apiextensions.k8s.io/v1", "CustomResourceDefinition", &name);
+    let versions = json!([{ "name": "v1alpha1", "served": false }, { "name": "v1", "served": true }]);
+    let spec = json!({ "group": group, "names": { "kind": kind, "plural": plural }, "versions": versions });
+    manifests::Object::new(&crd).with("spec", spec)
 }
 
 #[tokio::test]
-async fn later_waves_begin_when_definitions_are_established() {
-    let server = Server::start(|asked| {
-        if asked.method == "PATCH" {
-            return Answer::Json(201, asked.body.clone());
+async fn waves_follow_each_other_and_kinds_their_definitions() {
+    let server = Server::start(|asked| match (asked.method.as_str(), asked.path.as_str(), asked.before) {
+        ("PATCH", ..) => Answer::Json(201, asked.body.clone()),
+        (_, "/apis/argoproj.io/v1", 0..2) => Answer::Text(404, "404 page not found\n"),
+        (_, "/apis/argoproj.io/v1", 2) => Answer::Json(200, json!({ "resources": [{ "name": "rollouts" }] })),
+        (_, "/apis/argoproj.io/v1", _) => {
+            Answer::Json(200, json!({ "resources": [{ "name": "applications" }] }))
         }
-        let status = if asked.before < 2 { "False" } else { "True" };
-        let name = asked.path.rsplit('/').next().unwrap_or_default();
-        let crd = ObjectRef::cluster_scoped("apiextensions.k8s.io/v1", "CustomResourceDefinition", name);
-        let conditions = json!([
-            { "type": "NamesAccepted", "status": "True" },
-            { "type": "Established", "status": status, "message": "not yet" },
-        ]);
-        let crd = manifests::Object::new(&crd).with("status", json!({ "conditions": conditions }));
-        Answer::Json(200, crd.into())
+        (_, "/apis/cert-manager.io/v1", _) => {
+            Answer::Json(200, json!({ "resources": [{ "name": "clusterissuers" }] }))
+        }
+        _ => panic!("{asked:?}"),
     });
-    let definition =
-        |name: &str| ObjectRef::cluster_scoped("apiextensions.k8s.io/v1", "CustomResourceDefinition", name);
     // As badly sorted as can be.
     let wanted = [
-        ObjectRef::namespaced("argoproj.io/v1alpha1", "Application", "demo", "root"),
+        ObjectRef::namespaced("argoproj.io/v1", "Application", "demo", "root"),
+        ObjectRef::cluster_scoped("cert-manager.io/v1", "ClusterIssuer", "ca"),
         ObjectRef::namespaced("apps/v1", "Deployment", "demo", "web"),
         settings(),
-        ObjectRef::cluster_scoped("cert-manager.io/v1", "ClusterIssuer", "ca"),
-        definition("applications.argoproj.io"),
-        definition("clusterissuers.cert-manager.io"),
         ObjectRef::cluster_scoped("v1", "Namespace", "demo"),
     ];
+    let definitions = [
+        definition("argoproj.io", "Application", "applications"),
+        definition("cert-manager.io", "ClusterIssuer", "clusterissuers"),
+    ];
     let told = Mutex::new(Vec::new());
-    let patches = wanted.iter().map(patching).collect();
+    let mut patches: Vec<Patching> = wanted.iter().map(patching).collect();
+    patches.extend(definitions.iter().map(|crd| Patching { object: crd.clone(), ..patching(&settings()) }));
     let done = |object: &ObjectRef| told.lock().unwrap().push(object.clone());
     soon(server.client(PATIENT).await.apply_all(patches, &done)).await.unwrap();
 
     let asked = server.asked();
-    let waves: Vec<_> = asked.iter().map(wave).collect();
-    assert!(waves.is_sorted(), "{asked:#?}");
-    for name in ["applications.argoproj.io", "clusterissuers.cert-manager.io"] {
-        let path = format!("{CRDS}/{name}");
-        let reads = asked.iter().filter(|asked| asked.method == "GET" && asked.path == path).count();
-        assert_eq!(reads, 3, "read until it is established");
-    }
+    let last = |method: &str, path: &str| {
+        let is_it = |asked: &Asked| asked.method == method && asked.path.contains(path);
+        asked.iter().rposition(is_it).unwrap_or_else(|| panic!("{method} {path}: {asked:#?}"))
+    };
+    let order =
+        ["/api/v1/namespaces/demo", "/configmaps/", "/deployments/", "/clusterissuers/", "/applications/"];
+    let order = order.map(|path| last("PATCH", path));
+    assert!(order.is_sorted(), "{order:?}: {asked:#?}");
+    assert!(order[3] > last("GET", "/apis/"), "objects of their own kinds are the last: {asked:#?}");
+    assert!(last("GET", "/apis/argoproj.io/v1") > last("PATCH", &format!("{CRDS}/applications.argoproj.io")));
     let mut told = told.into_inner().unwrap();
-    assert_eq!(told.last(), Some(&wanted[0]));
     told.sort();
-    let mut wanted = wanted.to_vec();
-    wanted.sort();
-    assert_eq!(told, wanted);
+    let mut all: Vec<_> = definitions.iter().map(manifests::Object::reference).chain(wanted).collect();
+    all.sort();
+    assert_eq!(told, all);
+}
+
+#[tokio::test]
+async fn what_is_not_served_may_be_established_all_the_same() {
+    // Who may not ask for the list of kinds may still apply them.
+    let server = Server::start(|asked| match asked.path.as_str() {
+        "/apis/argoproj.io/v1" => {
+            Answer::Json(403, failure(403, "Forbidden", "User \"eve\" cannot get path"))
+        }
+        _ if asked.method == "PATCH" => Answer::Json(201, asked.body.clone()),
+        _ => {
+            let established = json!([{ "type": "Established", "status": "True" }]);
+            let live = definition("argoproj.io", "Application", "applications");
+            Answer::Json(200, live.with("status", json!({ "conditions": established })).into())
+        }
+    });
+    let object = definition("argoproj.io", "Application", "applications");
+    let patch = Patching { object, ..patching(&settings()) };
+    soon(server.client(PATIENT).await.apply_all(vec![patch], &|_| {})).await.unwrap();
 }
 
 #[tokio::test]
