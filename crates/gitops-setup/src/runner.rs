@@ -251,7 +251,10 @@ impl Runner<'_> {
             outcome.changed += changed.into_inner();
             result?;
         }
-        self.observer.forget_nodes();
+        // Counting them costs a server that has just written as much as ten reads.
+        if plan.actions.iter().any(|action| makes_cluster(action) || is_node(action)) {
+            self.observer.forget_nodes();
+        }
         Ok(())
     }
 
@@ -396,6 +399,10 @@ impl Runner<'_> {
 
 fn makes_cluster(action: &Action) -> bool {
     matches!(action, Action::CreateCluster { .. })
+}
+
+fn is_node(action: &Action) -> bool {
+    matches!(action, Action::Apply(apply) if apply.object.kind() == "Node")
 }
 
 fn new_object(action: &Action) -> Option<ObjectRef> {

@@ -208,13 +208,15 @@ fn bare(place: &Place, requests: &std::path::Path) -> Sample {
     Sample { wall, ..others_cost(cost) }
 }
 
-/// From the first write that the server received to its last answer to one.
+/// From the first write that the server received to its last answer to one. The lock is given back at the end of the
+/// run, long after.
 fn span_of_writes(audit: &Audit) -> Duration {
     let requests = audit.requests();
-    let writes: Vec<&Value> = requests
-        .iter()
-        .filter(|event| !matches!(event["verb"].as_str(), Some("get" | "list" | "watch")))
-        .collect();
+    let is_write = |event: &&Value| {
+        let only_reads = matches!(event["verb"].as_str(), Some("get" | "list" | "watch"));
+        !only_reads && event["objectRef"]["resource"] != "leases"
+    };
+    let writes: Vec<&Value> = requests.iter().filter(is_write).collect();
     let time = |event: &Value, field: &str| event[field].as_str()?.parse::<Timestamp>().ok();
     let first = writes.iter().filter_map(|event| time(event, "requestReceivedTimestamp")).min();
     let last = writes.iter().filter_map(|event| time(event, "stageTimestamp")).max();
