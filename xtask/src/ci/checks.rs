@@ -77,7 +77,7 @@ fn tests(sh: &Shell) -> Result<BTreeMap<String, usize>, Box<dyn std::error::Erro
     // With CI set, Docker that is missing is an error.
     command.env("CI", "true");
     if std::env::var_os(FAULTS).is_none() {
-        command.env(FAULTS, "60");
+        command.env(FAULTS, "200");
     }
     command.stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn()?;
