@@ -54,8 +54,8 @@ fn wave(kind: &str) -> u8 {
 }
 
 impl Client {
-    /// Applies all, wave by wave. `done` is told of every object that the server has taken. The first failure
-    /// stops what has not begun.
+    /// Applies all, wave by wave; definitions beside them, and objects of the kinds that they define at last. `done`
+    /// is told of every object that the server has taken. The first failure stops what has not begun.
     pub async fn apply_all(
         &self,
         patches: Vec<Patching>,
