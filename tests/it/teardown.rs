@@ -57,6 +57,17 @@ fn all(api: &Api) -> BTreeMap<String, Value> {
     objects
 }
 
+/// Waits until nothing is new any more: what a killed run has sent may be taken after its end.
+fn landed(api: &Api) {
+    let names = || all(api).into_keys().collect::<Vec<_>>();
+    let mut before = names();
+    poll("what was under way has landed", Duration::from_secs(60), || {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = names();
+        (std::mem::replace(&mut before, now) == before).then_some(())
+    });
+}
+
 #[track_caller]
 fn same(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) {
     for (key, object) in before {
@@ -102,6 +113,7 @@ fn also_after_a_setup_that_was_cut_off() {
             assert!(run.reads_until(|line| line.contains(event)), "{event} came only {} times", n - 1);
         }
         run.kill();
+        landed(&api);
         sandbox.run(&["teardown"]).exits(0);
         same(&before, &all(&api));
         let lock = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/gitops-setup";
