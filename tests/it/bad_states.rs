@@ -130,7 +130,13 @@ fn a_quota_that_is_used_up_is_named() {
     assert!(!setup.output().contains("a-token"), "{}", setup.output());
     api.delete(&format!("{quotas}/few-secrets"));
     poll("the quota is forgotten", Duration::from_secs(60), || {
-        (sandbox.run(&["setup", "--config", "quota.yaml"]).code == Some(0)).then_some(())
+        let setup = sandbox.run(&["setup", "--config", "quota.yaml"]);
+        if setup.code == Some(4) {
+            setup.says("exceeded quota: few-secrets");
+            return None;
+        }
+        setup.exits(0);
+        Some(())
     });
 }
 

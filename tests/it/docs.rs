@@ -138,7 +138,7 @@ fn every_command_that_the_text_names_exists() {
     let sandbox = Sandbox::new(PROGRAM);
     for name in DOCUMENTS {
         let text = read(name);
-        // Those of this repository alone are looked at in xtask.
+        // Those of this repository's own xtask are no commands of the product.
         let all = text.split('`').filter_map(ours);
         for words in all.filter(|words| !matches!(words.first(), Some(&("bench" | "ci")))) {
             let mut asked: Vec<&str> = words.into_iter().take_while(|word| is_subcommand(word)).collect();

@@ -40,11 +40,14 @@ impl Audit {
 
     /// Requests by the tool under test that change something, without those for the lock of the cluster.
     pub fn writes(&self) -> Vec<Write> {
-        self.all_writes().into_iter().filter(|write| !write.is_for_the_lock()).collect()
+        self.write_events().iter().filter_map(Write::of).collect()
     }
 
-    fn all_writes(&self) -> Vec<Write> {
-        self.requests().iter().filter_map(Write::of).collect()
+    /// The same as audit events.
+    pub fn write_events(&self) -> Vec<Value> {
+        let mut events = self.requests();
+        events.retain(|event| Write::of(event).is_some_and(|write| !write.is_for_the_lock()));
+        events
     }
 
     /// All requests by the tool under test, as audit events.
@@ -58,8 +61,10 @@ impl Audit {
     /// Asserts that nothing was written since.
     #[track_caller]
     pub fn has_no_writes(&self) {
-        assert!(!self.requests().is_empty(), "no request of ours in {}", self.log.display());
-        assert_eq!(self.all_writes(), [], "written although nothing was to change");
+        let requests = self.requests();
+        assert!(!requests.is_empty(), "no request of ours in {}", self.log.display());
+        let writes: Vec<Write> = requests.iter().filter_map(Write::of).collect();
+        assert_eq!(writes, [], "written although nothing was to change");
     }
 }
 

@@ -211,12 +211,7 @@ fn bare(place: &Place, requests: &std::path::Path) -> Sample {
 /// From the first write that the server received to its last answer to one. The lock is given back at the end of the
 /// run, long after.
 fn span_of_writes(audit: &Audit) -> Duration {
-    let requests = audit.requests();
-    let is_write = |event: &&Value| {
-        let only_reads = matches!(event["verb"].as_str(), Some("get" | "list" | "watch"));
-        !only_reads && event["objectRef"]["resource"] != "leases"
-    };
-    let writes: Vec<&Value> = requests.iter().filter(is_write).collect();
+    let writes = audit.write_events();
     let time = |event: &Value, field: &str| event[field].as_str()?.parse::<Timestamp>().ok();
     let first = writes.iter().filter_map(|event| time(event, "requestReceivedTimestamp")).min();
     let last = writes.iter().filter_map(|event| time(event, "stageTimestamp")).max();

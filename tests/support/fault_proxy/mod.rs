@@ -184,18 +184,21 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared
             stream.set_zero_linger().ok();
         }
         stream.set_nodelay(true).ok();
-        let cut = (number % 4 < 2).then(Arc::default);
-        tokio::spawn(connection(stream, acceptor.clone(), Arc::clone(&shared), cut));
+        tokio::spawn(connection(stream, acceptor.clone(), Arc::clone(&shared), number % 4 < 2));
     }
 }
 
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>, cut: Option<Arc<Notify>>) {
-    let until = cut.clone();
+/// `whole`: what cuts one request off cuts the connection.
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>, whole: bool) {
+    let ended = Arc::new(Notify::new());
+    let end = Arc::clone(&ended);
     let service = service_fn(move |request| {
-        let (answer, cut) = (answer(Arc::clone(&shared), request), cut.clone());
+        let (answer, end) = (answer(Arc::clone(&shared), request), Arc::clone(&end));
         async move {
             let cut = move |lost| {
-                cut.iter().for_each(|cut| cut.notify_one());
+                if whole {
+                    end.notify_one();
+                }
                 lost
             };
             let answer = answer.await.map_err(&cut)?;
@@ -215,12 +218,9 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared
             _ => drop(builder.serve_connection(TokioIo::new(stream), service).await),
         }
     };
-    match until {
-        Some(cut) => tokio::select! {
-            () = served => {}
-            () = cut.notified() => {}
-        },
-        None => served.await,
+    tokio::select! {
+        () = served => {}
+        () = ended.notified() => {}
     }
 }
 

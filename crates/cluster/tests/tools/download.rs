@@ -2,10 +2,10 @@
 
 use cluster::tools::download::{DownloadError, Wanted, fetch_verified};
 use cluster::tools::{Event, Limits, Origin, Tool, ToolError, resolve};
+use manifests::argocd::release::sha256;
 
 use crate::server::{Reply, Server, nobody};
 use crate::support::{KIND, KIND_SUM, Place, good, impatient, publish_kind};
-use manifests::argocd::release::sha256;
 
 #[tokio::test]
 async fn a_download_is_verified_and_used_from_the_cache_afterwards() {

@@ -25,12 +25,11 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
         found.insert(kind::image_of_nodes(cluster).unwrap_or(kind::DEFAULT_NODE_IMAGE));
     }
     for image in found {
-        print(&match global.output {
-            Output::Human => format!("{}\n", safe::line(image)),
-            Output::Json => {
-                format!("{}\n", safe::json(&json!({ "event": "image", "image": image }).to_string()))
-            }
-        });
+        let line = match global.output {
+            Output::Human => safe::line(image).into_owned(),
+            Output::Json => safe::json(&json!({ "event": "image", "image": image }).to_string()).into_owned(),
+        };
+        print(&format!("{line}\n"));
     }
     Ok(ExitCode::SUCCESS)
 }
