@@ -82,10 +82,8 @@ impl Client {
         done: &(dyn Fn(&ObjectRef) + Sync),
     ) -> Result<(), ClusterError> {
         self.apply_at_once(definitions, done).await?;
-        for definition in definitions {
-            self.wait_established(&definition.object).await?;
-        }
-        Ok(())
+        let definitions: Vec<&Object> = definitions.iter().map(|patch| &patch.object).collect();
+        self.wait_established(&definitions).await
     }
 
     async fn apply_in_waves(

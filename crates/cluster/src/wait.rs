@@ -131,16 +131,23 @@ impl Client {
         is_final.then(|| self.failure("watch", like, &Reply { status: code, body }))
     }
 
-    /// Waits until the kind of a CustomResourceDefinition is served.
-    pub(crate) async fn wait_established(&self, definition: &Object) -> Result<(), ClusterError> {
-        let crd = definition.reference();
+    /// Waits until the kinds of these CustomResourceDefinitions are listed and served. That is seconds after the
+    /// server took them, and longer where it was started anew meanwhile.
+    pub async fn wait_established(&self, definitions: &[&Object]) -> Result<(), ClusterError> {
         let deadline = Instant::now() + DEFINITION;
         let mut delay = Duration::from_millis(2);
-        while !self.serves(definition).await? {
+        let mut missing: Vec<&Object> = definitions.to_vec();
+        loop {
+            missing = self.unlisted(missing).await?;
             // It may be large, and a server is busy with it: what it says is asked where it takes long.
-            if delay > SOON {
+            let slow = missing.first().copied().filter(|_| delay > SOON);
+            if let Some(definition) = slow {
+                let crd = definition.reference();
                 let state = match self.read(&crd).await? {
-                    Found::Object(live) if condition(&live, "Established") == Some("True") => return Ok(()),
+                    Found::Object(live) if condition(&live, "Established") == Some("True") => {
+                        missing.remove(0);
+                        continue;
+                    }
                     Found::Object(live) => match not_accepted(&live) {
                         Some(refused) => return Err(refused),
                         None => unmet(&live),
@@ -152,26 +159,36 @@ impl Client {
                     return Err(ClusterError::TimedOut { what, state, after: DEFINITION });
                 }
             }
+            if missing.is_empty() {
+                return Ok(());
+            }
             tokio::time::sleep(delay).await;
             delay = (delay * 2).min(Duration::from_secs(1));
         }
-        Ok(())
     }
 
-    /// Whether the server lists the kind among those of its group. Where it may not be asked, it says no.
-    async fn serves(&self, definition: &Object) -> Result<bool, ClusterError> {
-        let versions = definition.list("/spec/versions");
-        let Some(version) = versions.iter().find(|version| version["served"] == true) else {
-            return Ok(false);
-        };
-        let (group, plural) = (definition.text("/spec/group"), definition.text("/spec/names/plural"));
-        let path = format!("/apis/{group}/{}", version["name"].as_str().unwrap_or_default());
-        let request = Request::get(path).body(Vec::new());
-        let request =
-            request.map_err(|source| ClusterError::bad_request(&definition.reference(), &source))?;
-        let reply = self.send(|| request.clone(), |_, _| false).await?;
-        let resources = reply.body["resources"].as_array();
-        Ok(resources.is_some_and(|all| all.iter().any(|resource| resource["name"] == plural)))
+    /// Those whose kind the server does not list among those of its group. Where it may not be asked, that is all.
+    async fn unlisted<'a>(&self, definitions: Vec<&'a Object>) -> Result<Vec<&'a Object>, ClusterError> {
+        let mut lists: BTreeMap<String, Value> = BTreeMap::new();
+        let mut unlisted = Vec::new();
+        for definition in definitions {
+            let versions = definition.list("/spec/versions");
+            let served = versions.iter().find(|version| version["served"] == true);
+            let version = served.and_then(|version| version["name"].as_str()).unwrap_or_default();
+            let path = format!("/apis/{}/{version}", definition.text("/spec/group"));
+            if !lists.contains_key(&path) {
+                let request = Request::get(&path).body(Vec::new());
+                let request = request
+                    .map_err(|source| ClusterError::bad_request(&definition.reference(), &source))?;
+                let reply = self.send(|| request.clone(), |_, _| false).await?;
+                lists.insert(path.clone(), reply.body);
+            }
+            let kinds = lists[&path]["resources"].as_array().map_or(&[][..], Vec::as_slice);
+            if !kinds.iter().any(|kind| kind["name"] == definition.text("/spec/names/plural")) {
+                unlisted.push(definition);
+            }
+        }
+        Ok(unlisted)
     }
 }
 

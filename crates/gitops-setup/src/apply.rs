@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use cluster::Client;
 use cluster::apply::{Condition, Patching};
+use cluster::observe::Found;
 use cluster::provider::Timings;
 use cluster::wait::{Objects, Progress};
 use git_credentials::repository;
@@ -40,6 +41,7 @@ pub(crate) async fn on_this_machine(session: &Session, action: &Action) -> Resul
         Action::UpgradeRelease { secret, .. } => values::upgrade(session, secret).await,
         Action::CreateCluster { .. }
         | Action::WaitFor { .. }
+        | Action::WaitServed { .. }
         | Action::PutWebhook(_)
         | Action::Apply(_)
         | Action::RemoveField { .. } => Ok(()),
@@ -60,6 +62,14 @@ pub(crate) async fn wait_for(
     };
     let what = format!("{pointer} of {object}");
     Ok(client.wait_until(object, &what, session.report.timeout(), &told, there).await?)
+}
+
+/// Waits until the kind of a definition that is there is served. One that is gone by now is planned anew.
+pub(crate) async fn wait_served(client: &Client, definition: &ObjectRef) -> Result<(), Failure> {
+    match client.read(definition).await? {
+        Found::Object(live) => Ok(client.wait_established(&[&live]).await?),
+        Found::Absent | Found::KindUnknown => Ok(()),
+    }
 }
 
 /// Puts a repository on this machine in place.

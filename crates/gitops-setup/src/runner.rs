@@ -223,6 +223,9 @@ impl Runner<'_> {
                 Action::WaitFor { object, pointer, .. } => {
                     apply::wait_for(self.session, self.observer.client()?, object, pointer).await?;
                 }
+                Action::WaitServed { definition } => {
+                    apply::wait_served(self.observer.client()?, definition).await?;
+                }
                 Action::PutWebhook(hook) => {
                     webhooks::put(self.session, self.observer.client()?, hook, Secret::Keep).await?;
                 }

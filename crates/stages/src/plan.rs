@@ -72,11 +72,27 @@ impl Plan {
 
     /// Adds what `apply` would change, if it would change anything.
     pub fn push_apply(&mut self, apply: Apply, observed: &Observed) {
+        let reference = apply.object.reference();
         match apply.planned(observed) {
             Some(apply) => self.actions.push(Action::Apply(Box::new(apply))),
-            None => self.unchanged += 1,
+            None => {
+                self.unchanged += 1;
+                // A run that was cut off may have left it a moment ago, and nobody waited for it.
+                if observed.object(&reference).is_some_and(is_unserved) {
+                    self.actions.push(Action::WaitServed { definition: reference });
+                }
+            }
         }
     }
+}
+
+/// Whether it is a definition that the server has taken and not established yet.
+fn is_unserved(live: &Object) -> bool {
+    let is_established =
+        |condition: &Value| condition["type"] == "Established" && condition["status"] == "True";
+    live.kind() == "CustomResourceDefinition"
+        && live.get("/status").is_some()
+        && !live.list("/status/conditions").iter().any(is_established)
 }
 
 /// One effect. What this tool is given in secret it holds by reference only, and what a manifest holds in Secrets it
@@ -120,6 +136,11 @@ pub enum Action {
         pointer: String,
         /// Who is waited for.
         why: String,
+    },
+    /// Waits until the kind of a CustomResourceDefinition that is there is served.
+    WaitServed {
+        /// The definition.
+        definition: ObjectRef,
     },
     /// Puts a webhook in place at the Git host, and in the cluster the secret that it is known by, in one step.
     PutWebhook(Box<PutWebhook>),

@@ -11,7 +11,7 @@ use kube::runtime::watcher::watch_object;
 use manifests::Object;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Held, Holder, Lock, lease, now, reference};
+use super::{Held, Holder, Lock, TRIES, lease, now, reference};
 use crate::client::{Client, resource};
 use crate::error::ClusterError;
 use crate::observe::{Found, typed};
@@ -25,6 +25,10 @@ pub struct Waiting<'a> {
     /// Whether a process has ended, as far as this machine knows.
     pub has_ended: &'a (dyn Fn(&str) -> bool + Sync),
 }
+
+/// Pause after a write that somebody else was faster than; then longer.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A Lease of somebody else, and since when it is as it is.
 struct Seen {
@@ -50,6 +54,7 @@ impl Client {
         let deadline = Instant::now() + waiting.within;
         let mut seen: Option<Seen> = None;
         let mut told = String::new();
+        let (mut overtaken, mut pause) = (0, FIRST_PAUSE);
         loop {
             let begun = now();
             let wanted = match client.read(&reference()).await? {
@@ -83,6 +88,16 @@ impl Client {
                 let beat = lock.beat();
                 return Ok(Held { lock, beat });
             }
+            overtaken += 1;
+            if overtaken >= TRIES && Instant::now() >= deadline {
+                return Err(ClusterError::TimedOut {
+                    what: format!("{} to be taken", reference()),
+                    state: vec![format!("somebody else was faster {overtaken} times (409), and nobody has it")],
+                    after: waiting.within,
+                });
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -206,6 +206,24 @@ async fn what_is_not_served_may_be_established_all_the_same() {
 }
 
 #[tokio::test]
+async fn kinds_of_one_group_are_waited_for_by_one_list() {
+    let server = Server::start(|asked| {
+        // One more with each list.
+        let listed = ["applications", "appprojects"].iter().take(asked.before);
+        let resources = listed.map(|name| json!({ "name": name })).collect::<Vec<_>>();
+        Answer::Json(200, json!({ "kind": "APIResourceList", "resources": resources }))
+    });
+    let definitions = [
+        definition("argoproj.io", "Application", "applications"),
+        definition("argoproj.io", "AppProject", "appprojects"),
+    ];
+    let client = server.client(PATIENT).await;
+    soon(client.wait_established(&[&definitions[0], &definitions[1]])).await.unwrap();
+    let asked: Vec<String> = server.asked().into_iter().map(|asked| asked.path).collect();
+    assert_eq!(asked, ["/apis/argoproj.io/v1"; 3]);
+}
+
+#[tokio::test]
 async fn a_failure_stops_later_waves() {
     let server = Server::start(|asked| match asked.path.ends_with("/settings") {
         true => Answer::Json(422, failure(422, "Invalid", "data: no such thing")),

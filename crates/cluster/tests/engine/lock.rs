@@ -109,6 +109,20 @@ async fn an_answer_that_is_lost_on_the_way_keeps_nobody_out() {
 }
 
 #[tokio::test]
+async fn a_server_that_always_says_that_others_were_faster_is_not_asked_for_ever() {
+    let store = Store::default();
+    let server = Server::start(move |asked| match asked.method.as_str() {
+        "POST" => Answer::Json(409, failure(409, "Conflict", "the object has been modified")),
+        _ => store.answer(asked),
+    });
+    let within = Duration::from_millis(300);
+    let Err(error) = lock(&server.client(PATIENT).await, "ann", within).await else { panic!() };
+    assert!(matches!(error, ClusterError::TimedOut { .. }), "{error}");
+    assert!(error.to_string().contains("somebody else was faster"), "{error}");
+    assert!(server.asked().len() < 40, "it asks less and less often: {:?}", server.asked().len());
+}
+
+#[tokio::test]
 async fn a_process_that_has_ended_is_not_waited_for() {
     let store = Store::default();
     let server = store.server();

@@ -271,6 +271,22 @@ fn a_definition_that_is_not_served_is_refused() {
 }
 
 #[test]
+fn a_definition_that_a_run_left_a_moment_ago_is_waited_for() {
+    let inputs = configured(|_| {});
+    let (_, observed) = plan_all(&inputs, running(KUBERNETES_1_36)).unwrap();
+    let live = inputs.manifest_object("CustomResourceDefinition", "appprojects.argoproj.io").unwrap().clone();
+    let waits = |conditions| {
+        let live = live.clone().with("status", json!({ "conditions": conditions }));
+        plan("install-argocd", &inputs, &with(observed.clone(), live)).unwrap().actions
+    };
+    let condition = |status: &str| json!([{ "type": "Established", "status": status }]);
+    for not_yet in [json!(null), condition("False")] {
+        assert_eq!(waits(not_yet), [Action::WaitServed { definition: live.reference() }]);
+    }
+    assert_eq!(waits(condition("True")), []);
+}
+
+#[test]
 fn an_argocd_of_helm_is_refused() {
     let inputs = configured(|_| {});
     let live = server(&inputs)
