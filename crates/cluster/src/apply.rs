@@ -128,7 +128,7 @@ impl Client {
         let starting = |reply: &Reply, elapsed: Duration| {
             reply.status == StatusCode::NOT_FOUND && is_kind_unknown(&reply.body) && elapsed < DEFINITION
         };
-        let reply = self.send(|| request.clone(), starting).await?;
+        let reply = self.send_only(&request, starting).await?;
         match reply.status.is_success() {
             true => Ok(()),
             false => Err(self.refused(verb, &reference, &reply).await),
@@ -156,7 +156,7 @@ impl Client {
         let request = collection(object)
             .delete(&object.name, &params)
             .map_err(|source| ClusterError::bad_request(object, &source))?;
-        let reply = self.send(|| request.clone(), |_, _| false).await?;
+        let reply = self.send(&request).await?;
         match reply.status {
             status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
             _ => Err(self.refused("delete", object, &reply).await),
@@ -201,7 +201,7 @@ impl Client {
             .patch(&object.name, &params, &patch)
             .map_err(|source| ClusterError::bad_request(object, &source))?
             .map(|body| as_go_writes(&body));
-        self.send(|| request.clone(), |_, _| false).await
+        self.send(&request).await
     }
 }
 

@@ -78,10 +78,25 @@ impl Client {
 
     /// Sends a request until the server gives an answer that trying again would not change. 429, 5xx and lost
     /// connections are tried again with growing delays or as the server asks (`Retry-After`); every request of
-    /// ours can be repeated without harm. `retry` names further answers to try again, given the time so far.
-    pub(crate) async fn send(
+    /// ours can be repeated without harm.
+    pub(crate) async fn send(&self, request: &Request<Vec<u8>>) -> Result<Reply, ClusterError> {
+        self.ask(request, body::parse, |_, _| false).await
+    }
+
+    /// The same, where what the server has made of an object does not matter: of a success there is no body. `retry`
+    /// names further answers to try again, given the time so far.
+    pub(crate) async fn send_only(
         &self,
-        request: impl Fn() -> Request<Vec<u8>>,
+        request: &Request<Vec<u8>>,
+        retry: impl Fn(&Reply, Duration) -> bool,
+    ) -> Result<Reply, ClusterError> {
+        self.ask(request, body::check, retry).await
+    }
+
+    async fn ask(
+        &self,
+        request: &Request<Vec<u8>>,
+        success: body::Reader,
         retry: impl Fn(&Reply, Duration) -> bool,
     ) -> Result<Reply, ClusterError> {
         let start = Instant::now();
@@ -89,13 +104,12 @@ impl Client {
         let mut delay = FIRST_DELAY;
         let mut heard = None;
         loop {
-            let request = request();
             if let (false, Some(lock)) = (request.method() == Method::GET, self.lock.get()) {
                 lock.ensure().await?;
             }
             // A server that accepts and never answers must not hold us up for longer than one that refuses.
             let attempt = deadline.min(Instant::now() + ATTEMPT);
-            let (outcome, asked) = match (timeout_at(attempt, self.once(request)).await, heard) {
+            let (outcome, asked) = match (timeout_at(attempt, self.once(request.clone(), success)).await, heard) {
                 (Ok(answered), _) => answered,
                 // Our own limit cut it off: what the server said before says more.
                 (Err(_), Some(reply)) if attempt == deadline => return Ok(reply),
@@ -150,7 +164,11 @@ impl Client {
         }
     }
 
-    async fn once(&self, request: Request<Vec<u8>>) -> (Result<Reply, String>, Option<Duration>) {
+    async fn once(
+        &self,
+        request: Request<Vec<u8>>,
+        success: body::Reader,
+    ) -> (Result<Reply, String>, Option<Duration>) {
         let response = match self.kube.send(request.map(kube::client::Body::from)).await {
             Ok(response) => response,
             Err(error) => return (Err(innermost(&error)), None),
@@ -163,14 +181,16 @@ impl Client {
         let status = response.status();
         match response.into_body().collect_bytes().await {
             Ok(bytes) => {
-                let text = String::from_utf8_lossy(&bytes);
-                let parsed = body::parse(&bytes);
-                // A body that was cut off is no answer: half of "there is no such object" would be read as "there is no
-                // such kind".
-                if parsed.is_err() && (status.is_success() || text.starts_with('{')) {
-                    return (Err("the answer was cut off or is no JSON".into()), asked);
-                }
-                let body = parsed.unwrap_or_else(|_| Value::from(text.trim()));
+                let read = if status.is_success() { success } else { body::parse };
+                let body = match read(&bytes) {
+                    Ok(body) => body,
+                    // A body that was cut off is no answer: half of "there is no such object" would be read as "there
+                    // is no such kind".
+                    Err(_) if status.is_success() || bytes.starts_with(b"{") => {
+                        return (Err("the answer was cut off or is no JSON".into()), asked);
+                    }
+                    Err(_) => Value::from(String::from_utf8_lossy(&bytes).trim()),
+                };
                 (Ok(Reply { status, body }), asked)
             }
             Err(error) => (Err(innermost(&error)), asked),

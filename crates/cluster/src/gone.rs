@@ -55,7 +55,7 @@ impl Client {
         let request = Urls::new(DynamicObject::url_path(&kind, Some(namespace)))
             .list_metadata(&ListParams::default())
             .map_err(|error| refused(error.to_string()))?;
-        let mut reply = self.send(|| request.clone(), |_, _| false).await?;
+        let mut reply = self.send(&request).await?;
         match reply.status {
             status if status.is_success() => {}
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => return Ok(Vec::new()),

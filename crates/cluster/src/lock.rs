@@ -215,7 +215,7 @@ impl Client {
             None => ("create", collection(&reference).create(&params, body)),
         };
         let request = request.map_err(|error| ClusterError::bad_request(&reference, &error))?;
-        let reply = self.send(|| request.clone(), |_, _| false).await?;
+        let reply = self.send(&request).await?;
         match reply.status {
             status if status.is_success() => match Object::try_from(reply.body) {
                 Ok(live) => Ok(Some(live)),

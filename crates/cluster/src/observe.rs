@@ -101,7 +101,7 @@ impl Client {
         let request = collection(object)
             .get(&object.name, &GetParams::default())
             .map_err(|source| ClusterError::bad_request(object, &source))?;
-        let reply = self.send(|| request.clone(), |_, _| false).await?;
+        let reply = self.send(&request).await?;
         match reply.status {
             status if status.is_success() => self.object(object, reply.body),
             StatusCode::NOT_FOUND if is_kind_unknown(&reply.body) => Ok(Found::KindUnknown),
@@ -133,7 +133,7 @@ impl Client {
         loop {
             let request =
                 collection(like).list(&page).map_err(|source| ClusterError::bad_request(like, &source))?;
-            let mut reply = self.send(|| request.clone(), |_, _| false).await?;
+            let mut reply = self.send(&request).await?;
             if reply.status == StatusCode::NOT_FOUND {
                 return Ok(None);
             }
@@ -164,8 +164,8 @@ impl Client {
 
     /// Version of the server. Also the cheapest way to see whether it answers.
     pub async fn version(&self) -> Result<ServerVersion, ClusterError> {
-        let request = || http::Request::get("/version").body(Vec::new()).expect("a fixed path");
-        let reply = self.send(request, |_, _| false).await?;
+        let request = http::Request::get("/version").body(Vec::new()).expect("a fixed path");
+        let reply = self.send(&request).await?;
         let what = ObjectRef::cluster_scoped("v1", "Version", "server");
         if !reply.status.is_success() {
             return Err(self.failure("get", &what, &reply));

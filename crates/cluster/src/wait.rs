@@ -180,7 +180,7 @@ impl Client {
                 let request = Request::get(&path).body(Vec::new());
                 let request = request
                     .map_err(|source| ClusterError::bad_request(&definition.reference(), &source))?;
-                let reply = self.send(|| request.clone(), |_, _| false).await?;
+                let reply = self.send(&request).await?;
                 lists.insert(path.clone(), reply.body);
             }
             let kinds = lists[&path]["resources"].as_array().map_or(&[][..], Vec::as_slice);

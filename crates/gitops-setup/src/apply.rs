@@ -13,6 +13,7 @@ use cluster::provider::Timings;
 use cluster::wait::{Objects, Progress};
 use git_credentials::repository;
 use manifests::config::Git as GitConfig;
+use manifests::fill::Fill;
 use manifests::{Object, ObjectRef};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -96,7 +97,7 @@ fn lock_beside(path: &Path) -> Result<File, Failure> {
 pub(crate) async fn in_cluster(
     session: &Session,
     client: &Client,
-    actions: &[Action],
+    actions: Vec<Action>,
     force: bool,
     written: &(dyn Fn(&ObjectRef) + Sync),
 ) -> Result<(), Failure> {
@@ -104,10 +105,10 @@ pub(crate) async fn in_cluster(
     for action in actions {
         match action {
             Action::RemoveField { object, pointer, expected, .. } => {
-                client.remove_field(object, pointer, expected.as_ref().map(|value| &value.0)).await?;
-                written(object);
+                client.remove_field(&object, &pointer, expected.as_ref().map(|value| &value.0)).await?;
+                written(&object);
             }
-            Action::Apply(apply) => patches.push(patching(session, client, apply, force).await?),
+            Action::Apply(apply) => patches.push(patching(session, client, *apply, force).await?),
             _ => {}
         }
     }
@@ -122,36 +123,37 @@ pub(crate) async fn in_cluster(
 
 /// Takes fields of ours out of an object that stays.
 pub(crate) async fn release(session: &Session, client: &Client, apply: &Apply) -> Result<(), Failure> {
-    Ok(client.apply(&patching(session, client, apply, false).await?).await?)
+    Ok(client.apply(&patching(session, client, apply.clone(), false).await?).await?)
 }
 
 async fn patching(
     session: &Session,
     client: &Client,
-    apply: &Apply,
+    apply: Apply,
     force: bool,
 ) -> Result<Patching, Failure> {
-    let condition = match &apply.precondition {
+    let condition = match apply.precondition {
         Precondition::None => Condition::None,
         Precondition::Absent => Condition::Absent,
-        Precondition::Unchanged(version) => Condition::Unchanged(version.clone()),
+        Precondition::Unchanged(version) => Condition::Unchanged(version),
     };
-    Ok(Patching {
-        object: filled(session, client, apply).await?,
-        manager: apply.manager.clone(),
-        force: apply.force || force,
-        condition,
-    })
+    let object = filled(session, client, apply.object, &apply.fill).await?;
+    Ok(Patching { object, manager: apply.manager, force: apply.force || force, condition })
 }
 
-async fn filled(session: &Session, client: &Client, apply: &Apply) -> Result<Object, Failure> {
-    if apply.fill.is_empty() {
-        return Ok(apply.object.clone());
+async fn filled(
+    session: &Session,
+    client: &Client,
+    object: Object,
+    fills: &[(String, Fill)],
+) -> Result<Object, Failure> {
+    if fills.is_empty() {
+        return Ok(object);
     }
-    let mut data = apply.object.get("/data").cloned().unwrap_or_else(|| json!({}));
-    for (key, fill) in &apply.fill {
+    let mut data = object.get("/data").cloned().unwrap_or_else(|| json!({}));
+    for (key, fill) in fills {
         let value = fill::value(session, client, fill).await?;
         data[key.as_str()] = Value::from(BASE64_STANDARD.encode(value.expose_secret()));
     }
-    Ok(apply.object.clone().with("data", data))
+    Ok(object.with("data", data))
 }

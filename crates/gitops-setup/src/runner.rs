@@ -177,7 +177,7 @@ impl Runner<'_> {
             }
             self.session.report.planned(stage, &plan);
             self.plans.clear();
-            match self.apply(&plan, &mut outcome).await {
+            match self.apply(plan, &mut outcome).await {
                 Ok(()) => applied += 1,
                 // Another run, or a controller, was faster: what is to be done is decided anew, a little later.
                 Err(Failure::Changed(_)) if Instant::now() < deadline => {
@@ -186,8 +186,6 @@ impl Runner<'_> {
                 }
                 Err(failure) => return Err(failure),
             }
-            // Before the objects are read again: a plan holds them all.
-            drop(plan);
             plan = self.plan(stage).await?;
         }
         outcome.skipped = plan.skipped;
@@ -208,7 +206,7 @@ impl Runner<'_> {
     }
 
     /// Counts what was written, also where it ends early.
-    async fn apply(&mut self, plan: &Plan, outcome: &mut Outcome) -> Result<(), Failure> {
+    async fn apply(&mut self, plan: Plan, outcome: &mut Outcome) -> Result<(), Failure> {
         if plan.actions.iter().any(makes_cluster) {
             // Images are loaded into a cluster that is there already.
             let was_there = self.observer.client().is_ok();
@@ -249,14 +247,15 @@ impl Runner<'_> {
                 counter.fetch_add(1, Ordering::Relaxed);
             };
             let force = self.options.force_conflicts;
-            let result = apply::in_cluster(self.session, client, &plan.actions, force, &written).await;
+            let adds_nodes = plan.actions.iter().any(is_node);
+            let result = apply::in_cluster(self.session, client, plan.actions, force, &written).await;
             outcome.created += created.into_inner();
             outcome.changed += changed.into_inner();
             result?;
-        }
-        // Counting them costs a server that has just written as much as ten reads.
-        if plan.actions.iter().any(|action| makes_cluster(action) || is_node(action)) {
-            self.observer.forget_nodes();
+            // Counting them costs a server that has just written as much as ten reads.
+            if adds_nodes {
+                self.observer.forget_nodes();
+            }
         }
         Ok(())
     }

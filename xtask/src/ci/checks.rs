@@ -1,4 +1,4 @@
-//! Format, clippy, documentation, tests, those of a repository that embeds this, and benchmark.
+//! Lock files, format, clippy, documentation, tests, those of a repository that embeds this, and benchmark.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -13,10 +13,18 @@ const SKIPPED: &str = "skipped: ";
 /// What must not be skipped: most tests need it.
 const REQUIRED: &str = "skipped: a local control plane";
 
+/// A repository that embeds this.
+const CONSUMER: &str = "fixtures/consumer/Cargo.toml";
+
 /// How many schedules of faults are tried (docs/trust.md).
 const FAULTS: &str = "GITOPS_SETUP_TEST_FAULTS";
 
 pub(super) fn run(sh: &Shell) -> Done {
+    title("lock files");
+    for manifest in ["Cargo.toml", CONSUMER] {
+        let args = ["--format-version", "1", "--locked", "--manifest-path", manifest];
+        cmd!(sh, "cargo metadata --quiet {args...}").ignore_stdout().run()?;
+    }
     title("format");
     cmd!(sh, "cargo fmt --all --check").run()?;
     title("clippy");
@@ -52,7 +60,7 @@ pub(super) fn run(sh: &Shell) -> Done {
 /// What its own folder's settings say does not count here, so the alias is written out. Dependencies are those of
 /// before.
 fn consumer(sh: &Shell) -> Done {
-    let consumer = ["--manifest-path", "fixtures/consumer/Cargo.toml"];
+    let consumer = ["--manifest-path", CONSUMER];
     let target = results().with_file_name("");
     let _built = sh.push_env("CARGO_TARGET_DIR", target);
     cmd!(sh, "cargo fmt {consumer...} --check").run()?;

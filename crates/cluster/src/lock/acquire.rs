@@ -11,7 +11,7 @@ use kube::runtime::watcher::watch_object;
 use manifests::Object;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Held, Holder, Lock, TRIES, lease, now, reference};
+use super::{Held, Holder, Lock, lease, now, reference};
 use crate::client::{Client, resource};
 use crate::error::ClusterError;
 use crate::observe::{Found, typed};
@@ -54,7 +54,7 @@ impl Client {
         let deadline = Instant::now() + waiting.within;
         let mut seen: Option<Seen> = None;
         let mut told = String::new();
-        let (mut overtaken, mut pause) = (0, FIRST_PAUSE);
+        let (mut overtaken, mut pause) = (None, FIRST_PAUSE);
         loop {
             let begun = now();
             let wanted = match client.read(&reference()).await? {
@@ -76,6 +76,7 @@ impl Client {
                             (waiting.told)(&by);
                             told = by;
                         }
+                        (overtaken, pause) = (None, FIRST_PAUSE);
                         seen = Some(client.watch_lease(next, deadline).await?);
                         continue;
                     }
@@ -88,12 +89,12 @@ impl Client {
                 let beat = lock.beat();
                 return Ok(Held { lock, beat });
             }
-            overtaken += 1;
-            if overtaken >= TRIES && Instant::now() >= deadline {
+            // Each time another one got it and gave it back at once? Rather, something is wrong with the server.
+            if overtaken.get_or_insert_with(Instant::now).elapsed() >= self.patience() {
                 return Err(ClusterError::TimedOut {
                     what: format!("{} to be taken", reference()),
-                    state: vec![format!("somebody else was faster {overtaken} times (409), and nobody has it")],
-                    after: waiting.within,
+                    state: vec!["somebody else was always faster (409), and nobody has it".into()],
+                    after: self.patience(),
                 });
             }
             tokio::time::sleep(pause).await;

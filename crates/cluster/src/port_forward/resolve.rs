@@ -97,7 +97,7 @@ impl Client {
             code: StatusCode::BAD_REQUEST.as_u16(),
             message: error.to_string(),
         })?;
-        let mut reply = self.send(|| request.clone(), |_, _| false).await?;
+        let mut reply = self.send(&request).await?;
         if !reply.status.is_success() {
             return Err(self.failure("list", &like, &reply));
         }
