@@ -173,7 +173,7 @@ impl Client {
     ) -> Result<(), ClusterError> {
         let remove = serde_json::json!({ "op": "remove", "path": pointer });
         let test = expected.map(|value| serde_json::json!({ "op": "test", "path": pointer, "value": value }));
-        let reply = self.patch(object, &test.into_iter().chain([remove]).collect()).await?;
+        let reply = self.patch(object, None, &test.into_iter().chain([remove]).collect()).await?;
         match reply.status {
             status if status.is_success() => Ok(()),
             StatusCode::UNPROCESSABLE_ENTITY => match self.read(object).await? {
@@ -191,17 +191,24 @@ impl Client {
         }
     }
 
-    /// Sends a JSON patch (RFC 6902).
-    pub(crate) async fn patch(&self, object: &ObjectRef, operations: &Value) -> Result<Reply, ClusterError> {
+    /// Sends a JSON patch (RFC 6902) for an object, or for a subresource of it.
+    pub(crate) async fn patch(
+        &self,
+        object: &ObjectRef,
+        subresource: Option<&str>,
+        operations: &Value,
+    ) -> Result<Reply, ClusterError> {
         let params = PatchParams { field_manager: Some(manifests::MANAGER.into()), ..PatchParams::default() };
         let operations = serde_json::from_value(operations.clone());
         let patch: Patch<Value> =
             Patch::Json(operations.map_err(|source| ClusterError::bad_request(object, &source))?);
-        let request = collection(object)
-            .patch(&object.name, &params, &patch)
-            .map_err(|source| ClusterError::bad_request(object, &source))?
-            .map(|body| as_go_writes(&body));
-        self.send(&request).await
+        let (objects, name) = (collection(object), &object.name);
+        let request = match subresource {
+            Some(subresource) => objects.patch_subresource(subresource, name, &params, &patch),
+            None => objects.patch(name, &params, &patch),
+        };
+        let request = request.map_err(|source| ClusterError::bad_request(object, &source))?;
+        self.send(&request.map(|body| as_go_writes(&body))).await
     }
 }
 

@@ -109,12 +109,13 @@ impl Client {
             }
             // A server that accepts and never answers must not hold us up for longer than one that refuses.
             let attempt = deadline.min(Instant::now() + ATTEMPT);
-            let (outcome, asked) = match (timeout_at(attempt, self.once(request.clone(), success)).await, heard) {
-                (Ok(answered), _) => answered,
-                // Our own limit cut it off: what the server said before says more.
-                (Err(_), Some(reply)) if attempt == deadline => return Ok(reply),
-                (Err(_), _) => (Err("it accepts the connection and does not answer".into()), None),
-            };
+            let (outcome, asked) =
+                match (timeout_at(attempt, self.once(request.clone(), success)).await, heard) {
+                    (Ok(answered), _) => answered,
+                    // Our own limit cut it off: what the server said before says more.
+                    (Err(_), Some(reply)) if attempt == deadline => return Ok(reply),
+                    (Err(_), _) => (Err("it accepts the connection and does not answer".into()), None),
+                };
             let again = match &outcome {
                 Ok(reply) => is_temporary(reply) || retry(reply, start.elapsed()),
                 Err(_) => true,

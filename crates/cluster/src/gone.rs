@@ -108,7 +108,7 @@ impl Client {
         if before == wanted {
             return Ok(());
         }
-        let reply = self.patch(&object, &json!([uid, test, change])).await?;
+        let reply = self.patch(&object, None, &json!([uid, test, change])).await?;
         match reply.status {
             status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
             StatusCode::UNPROCESSABLE_ENTITY => match self.read(&object).await? {

@@ -7,6 +7,7 @@ pub mod argocd;
 mod body;
 pub mod client;
 pub mod connect;
+mod definitions;
 pub mod dirs;
 pub mod error;
 pub mod gone;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use manifests::ObjectRef;
 
 use crate::client::{Client, Reply, message, resource};
+use crate::definitions::not_accepted;
 use crate::error::ClusterError;
 use crate::observe::Found;
-use crate::wait::not_accepted;
 
 /// How long a write is tried again whose admission webhook does not work: a little longer than a pod takes to be
 /// replaced.

@@ -5,23 +5,17 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
-use http::{Request, StatusCode};
+use http::StatusCode;
 use kube::Api;
 use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use manifests::{Object, ObjectRef};
-use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::{Client, Reply, innermost, resource};
 use crate::error::ClusterError;
-use crate::observe::{Found, typed};
-
-/// How long a definition may take to be accepted.
-const DEFINITION: Duration = Duration::from_secs(60);
-/// Longest pause after which nothing is wrong yet with a definition whose kind is not served.
-const SOON: Duration = Duration::from_millis(200);
+use crate::observe::typed;
 
 /// How often the state is told although nothing changes.
 const REMINDER: Duration = Duration::from_secs(15);
@@ -130,66 +124,6 @@ impl Client {
             matches!(code, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
         is_final.then(|| self.failure("watch", like, &Reply { status: code, body }))
     }
-
-    /// Waits until the kinds of these CustomResourceDefinitions are listed and served. That is seconds after the
-    /// server took them, and longer where it was started anew meanwhile.
-    pub async fn wait_established(&self, definitions: &[&Object]) -> Result<(), ClusterError> {
-        let deadline = Instant::now() + DEFINITION;
-        let mut delay = Duration::from_millis(2);
-        let mut missing: Vec<&Object> = definitions.to_vec();
-        loop {
-            missing = self.unlisted(missing).await?;
-            // It may be large, and a server is busy with it: what it says is asked where it takes long.
-            let slow = missing.first().copied().filter(|_| delay > SOON);
-            if let Some(definition) = slow {
-                let crd = definition.reference();
-                let state = match self.read(&crd).await? {
-                    Found::Object(live) if condition(&live, "Established") == Some("True") => {
-                        missing.remove(0);
-                        continue;
-                    }
-                    Found::Object(live) => match not_accepted(&live) {
-                        Some(refused) => return Err(refused),
-                        None => unmet(&live),
-                    },
-                    Found::Absent | Found::KindUnknown => vec!["it is gone".into()],
-                };
-                if Instant::now() + delay > deadline {
-                    let what = format!("{crd} to be established");
-                    return Err(ClusterError::TimedOut { what, state, after: DEFINITION });
-                }
-            }
-            if missing.is_empty() {
-                return Ok(());
-            }
-            tokio::time::sleep(delay).await;
-            delay = (delay * 2).min(Duration::from_secs(1));
-        }
-    }
-
-    /// Those whose kind the server does not list among those of its group. Where it may not be asked, that is all.
-    async fn unlisted<'a>(&self, definitions: Vec<&'a Object>) -> Result<Vec<&'a Object>, ClusterError> {
-        let mut lists: BTreeMap<String, Value> = BTreeMap::new();
-        let mut unlisted = Vec::new();
-        for definition in definitions {
-            let versions = definition.list("/spec/versions");
-            let served = versions.iter().find(|version| version["served"] == true);
-            let version = served.and_then(|version| version["name"].as_str()).unwrap_or_default();
-            let path = format!("/apis/{}/{version}", definition.text("/spec/group"));
-            if !lists.contains_key(&path) {
-                let request = Request::get(&path).body(Vec::new());
-                let request = request
-                    .map_err(|source| ClusterError::bad_request(&definition.reference(), &source))?;
-                let reply = self.send(&request).await?;
-                lists.insert(path.clone(), reply.body);
-            }
-            let kinds = lists[&path]["resources"].as_array().map_or(&[][..], Vec::as_slice);
-            if !kinds.iter().any(|kind| kind["name"] == definition.text("/spec/names/plural")) {
-                unlisted.push(definition);
-            }
-        }
-        Ok(unlisted)
-    }
 }
 
 fn insert(objects: &mut Objects, object: DynamicObject, like: &ObjectRef) {
@@ -202,25 +136,4 @@ fn insert(objects: &mut Objects, object: DynamicObject, like: &ObjectRef) {
 /// Status of a condition of an object.
 pub fn condition<'a>(object: &'a Object, kind: &str) -> Option<&'a str> {
     object.list("/status/conditions").iter().find(|condition| condition["type"] == kind)?["status"].as_str()
-}
-
-/// A CustomResourceDefinition that won't be served as long as another one has its names.
-pub(crate) fn not_accepted(crd: &Object) -> Option<ClusterError> {
-    let conditions = crd.list("/status/conditions");
-    let accepted = conditions.iter().find(|condition| condition["type"] == "NamesAccepted")?;
-    (accepted["status"] == "False").then(|| ClusterError::NamesTaken {
-        definition: crd.reference(),
-        group: crd.text("/spec/group").to_owned(),
-        message: accepted["message"].as_str().unwrap_or_default().to_owned(),
-    })
-}
-
-fn unmet(object: &Object) -> Vec<String> {
-    let word = |condition: &Value, field: &str| condition[field].as_str().unwrap_or("?").to_owned();
-    object
-        .list("/status/conditions")
-        .iter()
-        .filter(|condition| condition["status"] != "True")
-        .map(|condition| format!("{}: {}", word(condition, "type"), word(condition, "message")))
-        .collect()
 }

@@ -224,6 +224,38 @@ async fn kinds_of_one_group_are_waited_for_by_one_list() {
 }
 
 #[tokio::test]
+async fn a_definition_that_a_server_has_forgotten_is_looked_at_again() {
+    let reminded = Mutex::new(None);
+    let server = Server::start(move |asked| {
+        let mut reminded = reminded.lock().unwrap();
+        match (asked.method.as_str(), asked.path.as_str()) {
+            ("PATCH", path) => {
+                assert!(path.ends_with("/applications.argoproj.io/status"), "{path}");
+                *reminded = Some(asked.body.clone());
+                Answer::Json(200, asked.body.clone())
+            }
+            (_, "/apis/argoproj.io/v1") => {
+                let kinds = if reminded.is_some() { json!([{ "name": "applications" }]) } else { json!([]) };
+                Answer::Json(200, json!({ "resources": kinds }))
+            }
+            _ => {
+                let condition = |kind: &str, status: &str| json!({ "type": kind, "status": status, "lastTransitionTime": "2026-01-01T00:00:00Z" });
+                let conditions = [condition("NamesAccepted", "True"), condition("Established", "False")];
+                let live = definition("argoproj.io", "Application", "applications");
+                Answer::Json(200, live.with("status", json!({ "conditions": conditions })).into())
+            }
+        }
+    });
+    let object = definition("argoproj.io", "Application", "applications");
+    soon(server.client(PATIENT).await.wait_established(&[&object])).await.unwrap();
+    let patches: Vec<_> = server.asked().into_iter().filter(|asked| asked.method == "PATCH").collect();
+    let [patch] = patches.as_slice() else { panic!("{patches:#?}") };
+    assert_eq!(patch.body[2]["path"], "/status/conditions/1/lastTransitionTime");
+    let time = patch.body[2]["value"].as_str().unwrap();
+    assert!(time > "2026-01-01T00:00:00Z" && time.len() == 20, "{time}");
+}
+
+#[tokio::test]
 async fn a_failure_stops_later_waves() {
     let server = Server::start(|asked| match asked.path.ends_with("/settings") {
         true => Answer::Json(422, failure(422, "Invalid", "data: no such thing")),
