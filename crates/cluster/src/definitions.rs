@@ -1,6 +1,6 @@
 //! CustomResourceDefinitions: when their kinds are served, and what keeps them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use http::{Request, StatusCode};
@@ -27,7 +27,7 @@ impl Client {
     pub async fn wait_established(&self, definitions: &[&Object]) -> Result<(), ClusterError> {
         let deadline = Instant::now() + DEFINITION;
         let mut delay = Duration::from_millis(2);
-        let mut missing: Vec<&Object> = definitions.to_vec();
+        let (mut missing, mut reminded) = (definitions.to_vec(), BTreeSet::new());
         loop {
             missing = self.unlisted(missing).await?;
             // It may be large, and a server is busy with it: what it says is asked where it takes long.
@@ -42,7 +42,9 @@ impl Client {
                     Found::Object(live) => match not_accepted(&live) {
                         Some(refused) => return Err(refused),
                         None => {
-                            self.remind(&live).await?;
+                            if reminded.insert(crd.clone()) {
+                                self.remind(&live).await?;
+                            }
                             unmet(&live)
                         }
                     },
@@ -104,11 +106,13 @@ impl Client {
         if now.duration_since(since) <= INSTALLING {
             return Ok(());
         }
+        // The time of the establishment is another one, so that the field is the server's own again.
+        let later = since + SignedDuration::from_secs(1);
         let (crd, at) = (live.reference(), format!("/status/conditions/{index}"));
         let operations = json!([
             { "op": "test", "path": format!("{at}/type"), "value": "Established" },
             { "op": "test", "path": format!("{at}/status"), "value": "False" },
-            { "op": "replace", "path": format!("{at}/lastTransitionTime"), "value": format!("{now:.0}") },
+            { "op": "replace", "path": format!("{at}/lastTransitionTime"), "value": format!("{later:.0}") },
         ]);
         let reply = self.patch(&crd, Some("status"), &operations).await?;
         match reply.status {
