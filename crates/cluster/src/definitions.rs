@@ -42,8 +42,8 @@ impl Client {
                     Found::Object(live) => match not_accepted(&live) {
                         Some(refused) => return Err(refused),
                         None => {
-                            if reminded.insert(crd.clone()) {
-                                self.remind(&live).await?;
+                            if !reminded.contains(&crd) && self.remind(&live).await? {
+                                reminded.insert(crd.clone());
                             }
                             unmet(&live)
                         }
@@ -88,23 +88,23 @@ impl Client {
     }
 
     /// Makes the server look at a definition again that it should have established by now, by another time in its
-    /// status, which goes when it is established.
+    /// status, which goes when it is established. False where it is too early for that.
     ///
     /// A server establishes what it has seen change; one that is started anew within the five seconds that this takes
     /// does not, but for a look at everything each five minutes (`crdHandler.updateCustomResourceDefinition` in
     /// k8s.io/apiextensions-apiserver).
-    async fn remind(&self, live: &Object) -> Result<(), ClusterError> {
+    async fn remind(&self, live: &Object) -> Result<bool, ClusterError> {
         let conditions = live.list("/status/conditions");
         let index = conditions.iter().position(|condition| condition["type"] == "Established");
         let since =
             |index: usize| conditions[index]["lastTransitionTime"].as_str()?.parse::<Timestamp>().ok();
         let Some((index, since)) = index.and_then(|index| Some((index, since(index)?))) else {
-            return Ok(());
+            return Ok(false);
         };
         let by_server = self.server_date().and_then(|date| jiff::fmt::rfc2822::parse(&date).ok());
         let now = by_server.map_or_else(Timestamp::now, |now| now.timestamp());
         if now.duration_since(since) <= INSTALLING {
-            return Ok(());
+            return Ok(false);
         }
         // The time of the establishment is another one, so that the field is the server's own again.
         let later = since + SignedDuration::from_secs(1);
@@ -117,8 +117,8 @@ impl Client {
         let reply = self.patch(&crd, Some("status"), &operations).await?;
         match reply.status {
             // By now it is established, or gone.
-            StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::NOT_FOUND => Ok(()),
-            status if status.is_success() => Ok(()),
+            StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::NOT_FOUND => Ok(true),
+            status if status.is_success() => Ok(true),
             _ => Err(self.refused("patch", &crd, &reply).await),
         }
     }
