@@ -156,7 +156,7 @@ impl Client {
         let request = collection(object)
             .delete(&object.name, &params)
             .map_err(|source| ClusterError::bad_request(object, &source))?;
-        let reply = self.send(&request).await?;
+        let reply = self.send_only(&request, |_, _| false).await?;
         match reply.status {
             status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
             _ => Err(self.refused("delete", object, &reply).await),
@@ -208,7 +208,7 @@ impl Client {
             None => objects.patch(name, &params, &patch),
         };
         let request = request.map_err(|source| ClusterError::bad_request(object, &source))?;
-        self.send(&request.map(|body| as_go_writes(&body))).await
+        self.send_only(&request.map(|body| as_go_writes(&body)), |_, _| false).await
     }
 }
 

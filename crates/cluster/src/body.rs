@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// How an answer is read.
@@ -64,7 +63,11 @@ impl<'de> DeserializeSeed<'de> for Place {
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
         match self {
             Self::Elsewhere => Value::deserialize(reader),
-            Self::Fields => <&RawValue>::deserialize(reader).map(|fields| fields.get().into()),
+            Self::Fields => {
+                let mut text = String::new();
+                Text(&mut text).deserialize(reader)?;
+                Ok(Value::String(text))
+            }
             _ => reader.deserialize_any(self),
         }
     }
@@ -116,6 +119,38 @@ impl<'de> Visitor<'de> for Place {
 
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
         Ok(Value::Null)
+    }
+}
+
+/// Writes a set of fields, which is maps within maps, as it is read.
+struct Text<'a>(&'a mut String);
+
+impl<'de> DeserializeSeed<'de> for Text<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a set of fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut sign = '{';
+        while let Some(key) = map.next_key::<String>()? {
+            self.0.push(sign);
+            self.0.push_str(&serde_json::to_string(&key).map_err(A::Error::custom)?);
+            self.0.push(':');
+            map.next_value_seed(Text(self.0))?;
+            sign = ',';
+        }
+        self.0.push_str(if sign == '{' { "{}" } else { "}" });
+        Ok(())
     }
 }
 

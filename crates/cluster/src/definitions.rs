@@ -1,15 +1,15 @@
 //! CustomResourceDefinitions: when their kinds are served, and what keeps them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use manifests::Object;
+use manifests::{Object, ObjectRef};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::client::Client;
+use crate::client::{Client, message};
 use crate::error::ClusterError;
 use crate::observe::Found;
 use crate::wait::condition;
@@ -18,40 +18,34 @@ use crate::wait::condition;
 const DEFINITION: Duration = Duration::from_secs(60);
 /// Longest pause after which nothing is wrong yet with a definition whose kind is not served.
 const SOON: Duration = Duration::from_millis(200);
-/// How long a server may take over one whose names it has accepted: five seconds by its own rule.
+/// How long a server may take over one whose names it has accepted: five seconds where `--apiserver-count` says that
+/// there are several, and none where there is one.
 const INSTALLING: SignedDuration = SignedDuration::from_secs(10);
 
 impl Client {
-    /// Waits until the kinds of these CustomResourceDefinitions are listed and served. That is seconds after the
-    /// server took them, and longer where it was started anew meanwhile.
+    /// Waits until the kinds of these CustomResourceDefinitions are listed and served: a moment after the server took
+    /// them, and longer where it is busy or was started anew meanwhile.
     pub async fn wait_established(&self, definitions: &[&Object]) -> Result<(), ClusterError> {
         let deadline = Instant::now() + DEFINITION;
         let mut delay = Duration::from_millis(2);
-        let (mut missing, mut reminded) = (definitions.to_vec(), BTreeSet::new());
+        let mut missing = definitions.to_vec();
+        let mut reminded = BTreeMap::new();
         loop {
             missing = self.unlisted(missing).await?;
-            // It may be large, and a server is busy with it: what it says is asked where it takes long.
-            let slow = missing.first().copied().filter(|_| delay > SOON);
-            if let Some(definition) = slow {
-                let crd = definition.reference();
-                let state = match self.read(&crd).await? {
-                    Found::Object(live) if condition(&live, "Established") == Some("True") => {
-                        missing.remove(0);
-                        continue;
+            // They may be large, and a server is busy with them: what they say is asked where it takes long.
+            if delay > SOON {
+                let mut state = Vec::new();
+                let mut waiting = Vec::new();
+                for definition in missing {
+                    let lines = self.look_at(&definition.reference(), &mut reminded).await?;
+                    if !lines.is_empty() {
+                        waiting.push(definition);
+                        state.extend(lines);
                     }
-                    Found::Object(live) => match not_accepted(&live) {
-                        Some(refused) => return Err(refused),
-                        None => {
-                            if !reminded.contains(&crd) && self.remind(&live).await? {
-                                reminded.insert(crd.clone());
-                            }
-                            unmet(&live)
-                        }
-                    },
-                    Found::Absent | Found::KindUnknown => vec!["it is gone".into()],
-                };
-                if Instant::now() + delay > deadline {
-                    let what = format!("{crd} to be established");
+                }
+                missing = waiting;
+                if let (Some(first), true) = (missing.first(), Instant::now() + delay > deadline) {
+                    let what = format!("{} to be established", first.reference());
                     return Err(ClusterError::TimedOut { what, state, after: DEFINITION });
                 }
             }
@@ -61,6 +55,29 @@ impl Client {
             tokio::time::sleep(delay).await;
             delay = (delay * 2).min(Duration::from_secs(1));
         }
+    }
+
+    /// What keeps a definition; nothing where it is established. One that the server has forgotten it is reminded of,
+    /// once.
+    async fn look_at(
+        &self,
+        definition: &ObjectRef,
+        reminded: &mut BTreeMap<ObjectRef, Vec<String>>,
+    ) -> Result<Vec<String>, ClusterError> {
+        let live = match self.read(definition).await? {
+            Found::Object(live) if condition(&live, "Established") == Some("True") => return Ok(Vec::new()),
+            Found::Object(live) => live,
+            Found::Absent | Found::KindUnknown => return Ok(vec!["it is gone".into()]),
+        };
+        if let Some(refused) = not_accepted(&live) {
+            return Err(refused);
+        }
+        if !reminded.contains_key(definition)
+            && let Some(operations) = self.reminder(&live)
+        {
+            reminded.insert(definition.clone(), self.remind(definition, &operations).await?);
+        }
+        Ok([unmet(&live), reminded.get(definition).cloned().unwrap_or_default()].concat())
     }
 
     /// Those whose kind the server does not list among those of its group. Where it may not be asked, that is all.
@@ -87,40 +104,42 @@ impl Client {
         Ok(unlisted)
     }
 
-    /// Makes the server look at a definition again that it should have established by now, by another time in its
-    /// status, which goes when it is established. False where it is too early for that.
+    /// What makes the server look again at a definition that it should have established by now: another time in its
+    /// status.
     ///
-    /// A server establishes what it has seen change; one that is started anew within the five seconds that this takes
-    /// does not, but for a look at everything each five minutes (`crdHandler.updateCustomResourceDefinition` in
-    /// k8s.io/apiextensions-apiserver).
-    async fn remind(&self, live: &Object) -> Result<bool, ClusterError> {
+    /// A server establishes what it has seen change. One that is started anew after it has taken a definition and before
+    /// it has established it looks at everything after five minutes only (`crdHandler.updateCustomResourceDefinition`
+    /// in k8s.io/apiextensions-apiserver).
+    fn reminder(&self, live: &Object) -> Option<Value> {
         let conditions = live.list("/status/conditions");
-        let index = conditions.iter().position(|condition| condition["type"] == "Established");
-        let since =
-            |index: usize| conditions[index]["lastTransitionTime"].as_str()?.parse::<Timestamp>().ok();
-        let Some((index, since)) = index.and_then(|index| Some((index, since(index)?))) else {
-            return Ok(false);
-        };
+        let index = conditions.iter().position(|condition| condition["type"] == "Established")?;
+        let since: Timestamp = conditions[index]["lastTransitionTime"].as_str()?.parse().ok()?;
         let by_server = self.server_date().and_then(|date| jiff::fmt::rfc2822::parse(&date).ok());
         let now = by_server.map_or_else(Timestamp::now, |now| now.timestamp());
-        if now.duration_since(since) <= INSTALLING {
-            return Ok(false);
-        }
         // The time of the establishment is another one, so that the field is the server's own again.
         let later = since + SignedDuration::from_secs(1);
-        let (crd, at) = (live.reference(), format!("/status/conditions/{index}"));
-        let operations = json!([
-            { "op": "test", "path": format!("{at}/type"), "value": "Established" },
-            { "op": "test", "path": format!("{at}/status"), "value": "False" },
-            { "op": "replace", "path": format!("{at}/lastTransitionTime"), "value": format!("{later:.0}") },
-        ]);
-        let reply = self.patch(&crd, Some("status"), &operations).await?;
-        match reply.status {
+        let at = format!("/status/conditions/{index}");
+        (now.duration_since(since) > INSTALLING).then(|| {
+            json!([
+                { "op": "test", "path": format!("{at}/type"), "value": "Established" },
+                { "op": "test", "path": format!("{at}/status"), "value": "False" },
+                { "op": "replace", "path": format!("{at}/lastTransitionTime"), "value": format!("{later:.0}") },
+            ])
+        })
+    }
+
+    /// Says what came of it, where that did not go: it may be established all the same.
+    async fn remind(&self, definition: &ObjectRef, operations: &Value) -> Result<Vec<String>, ClusterError> {
+        let reply = self.patch(definition, Some("status"), operations).await?;
+        Ok(match reply.status {
             // By now it is established, or gone.
-            StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::NOT_FOUND => Ok(true),
-            status if status.is_success() => Ok(true),
-            _ => Err(self.refused("patch", &crd, &reply).await),
-        }
+            StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::NOT_FOUND => Vec::new(),
+            status if status.is_success() => Vec::new(),
+            status => vec![format!(
+                "the API server was not made to look at it again: {status} for its status: {}",
+                message(&reply.body)
+            )],
+        })
     }
 }
 

@@ -221,7 +221,8 @@ impl Client {
                 Ok(live) => Ok(Some(live)),
                 Err(error) => Err(self.odd_answer(&reference, error.to_string())),
             },
-            StatusCode::CONFLICT | StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::CONFLICT => Ok(None),
+            StatusCode::NOT_FOUND if verb == "update" => Ok(None),
             _ => Err(self.refused(verb, &reference, &reply).await),
         }
     }

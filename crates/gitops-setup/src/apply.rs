@@ -65,12 +65,14 @@ pub(crate) async fn wait_for(
     Ok(client.wait_until(object, &what, session.report.timeout(), &told, there).await?)
 }
 
-/// Waits until the kind of a definition that is there is served. One that is gone by now is planned anew.
-pub(crate) async fn wait_served(client: &Client, definition: &ObjectRef) -> Result<(), Failure> {
-    match client.read(definition).await? {
-        Found::Object(live) => Ok(client.wait_established(&[&live]).await?),
-        Found::Absent | Found::KindUnknown => Ok(()),
-    }
+/// Waits until the kinds of definitions that are there are served. What is gone by now is planned anew.
+pub(crate) async fn wait_served(client: &Client, definitions: &[ObjectRef]) -> Result<(), Failure> {
+    let found = client.read_all(definitions).await?;
+    let live = found.values().filter_map(|found| match found {
+        Found::Object(live) => Some(&**live),
+        Found::Absent | Found::KindUnknown => None,
+    });
+    Ok(client.wait_established(&live.collect::<Vec<_>>()).await?)
 }
 
 /// Puts a repository on this machine in place.

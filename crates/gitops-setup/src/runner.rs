@@ -221,8 +221,8 @@ impl Runner<'_> {
                 Action::WaitFor { object, pointer, .. } => {
                     apply::wait_for(self.session, self.observer.client()?, object, pointer).await?;
                 }
-                Action::WaitServed { definition } => {
-                    apply::wait_served(self.observer.client()?, definition).await?;
+                Action::WaitServed { definitions } => {
+                    apply::wait_served(self.observer.client()?, definitions).await?;
                 }
                 Action::PutWebhook(hook) => {
                     webhooks::put(self.session, self.observer.client()?, hook, Secret::Keep).await?;
@@ -423,6 +423,12 @@ fn jittered(delay: Duration) -> Duration {
 }
 
 fn not_settled(plan: &Plan) -> Failure {
+    if let [Action::WaitServed { definitions }] = plan.actions.as_slice() {
+        return Failure::Precondition(format!(
+            "{} is there and not served yet\n  run the same command again; what keeps it: kubectl get crd -o yaml {0}",
+            definitions[0]
+        ));
+    }
     let what = plan.actions.iter().find_map(|action| match action {
         Action::Apply(apply) => {
             let change = apply.changes.first().map_or(String::new(), |change| format!(": {change}"));

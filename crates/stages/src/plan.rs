@@ -79,9 +79,20 @@ impl Plan {
                 self.unchanged += 1;
                 // A run that was cut off may have left it a moment ago, and nobody waited for it.
                 if observed.object(&reference).is_some_and(is_unserved) {
-                    self.actions.push(Action::WaitServed { definition: reference });
+                    self.push_unserved(reference);
                 }
             }
+        }
+    }
+
+    fn push_unserved(&mut self, definition: ObjectRef) {
+        let waits = self.actions.iter_mut().find_map(|action| match action {
+            Action::WaitServed { definitions } => Some(definitions),
+            _ => None,
+        });
+        match waits {
+            Some(definitions) => definitions.push(definition),
+            None => self.actions.push(Action::WaitServed { definitions: vec![definition] }),
         }
     }
 }
@@ -137,10 +148,10 @@ pub enum Action {
         /// Who is waited for.
         why: String,
     },
-    /// Waits until the kind of a CustomResourceDefinition that is there is served.
+    /// Waits until the kinds of CustomResourceDefinitions that are there are served.
     WaitServed {
-        /// The definition.
-        definition: ObjectRef,
+        /// The definitions.
+        definitions: Vec<ObjectRef>,
     },
     /// Puts a webhook in place at the Git host, and in the cluster the secret that it is known by, in one step.
     PutWebhook(Box<PutWebhook>),

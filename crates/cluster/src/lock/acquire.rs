@@ -11,7 +11,7 @@ use kube::runtime::watcher::watch_object;
 use manifests::Object;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Held, Holder, Lock, lease, now, reference};
+use super::{Held, Holder, Lock, TRIES, lease, now, reference};
 use crate::client::{Client, resource};
 use crate::error::ClusterError;
 use crate::observe::{Found, typed};
@@ -89,12 +89,15 @@ impl Client {
                 let beat = lock.beat();
                 return Ok(Held { lock, beat });
             }
-            // Each time another one got it and gave it back at once? Rather, something is wrong with the server.
-            if overtaken.get_or_insert_with(Instant::now).elapsed() >= self.patience() {
+            let (since, times) = overtaken.get_or_insert_with(|| (Instant::now(), 0));
+            *times += 1;
+            let patience = self.patience().min(waiting.within);
+            // Did each time another one take it and give it back at once? Rather, something is wrong with the server.
+            if *times >= TRIES && since.elapsed() >= patience {
                 return Err(ClusterError::TimedOut {
                     what: format!("{} to be taken", reference()),
-                    state: vec!["somebody else was always faster (409), and nobody has it".into()],
-                    after: self.patience(),
+                    state: vec![format!("{times} times, somebody else is said to have been faster (409)")],
+                    after: patience,
                 });
             }
             tokio::time::sleep(pause).await;

@@ -159,7 +159,9 @@ fn action(action: &Action) -> Vec<String> {
         Action::WaitFor { object, pointer, why } => {
             wrap(&format!("wait for {pointer} of {object}: {why}"), "    ", "    ")
         }
-        Action::WaitServed { definition } => vec![format!("    wait until {definition} is served")],
+        Action::WaitServed { definitions } => {
+            definitions.iter().map(|definition| format!("    wait until {definition} is served")).collect()
+        }
         Action::PutWebhook(hook) => {
             let sign = if hook.creates { '+' } else { '~' };
             let mut lines = vec![format!("  {sign} webhook for {}: {}", hook.receiver.name(), hook.url)];

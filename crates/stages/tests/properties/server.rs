@@ -105,7 +105,7 @@ impl World {
                 Action::MergeValues { .. } => self.values.file = Some(true),
                 Action::UpgradeRelease { .. } => self.values.release = Some(true),
                 Action::WaitFor { object, pointer, .. } => self.starts(object, pointer)?,
-                Action::WaitServed { definition } => return Err(format!("{definition} is not served")),
+                Action::WaitServed { definitions } => return Err(format!("{definitions:?} are not served")),
                 Action::PutWebhook(hook) => return Err(format!("nobody looked at {}", hook.url)),
                 Action::RemoveField { object, pointer, expected, .. } => {
                     let path: Path = pointer

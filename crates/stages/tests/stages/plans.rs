@@ -281,7 +281,7 @@ fn a_definition_that_a_run_left_a_moment_ago_is_waited_for() {
     };
     let condition = |status: &str| json!([{ "type": "Established", "status": status }]);
     for not_yet in [json!(null), condition("False")] {
-        assert_eq!(waits(not_yet), [Action::WaitServed { definition: live.reference() }]);
+        assert_eq!(waits(not_yet), [Action::WaitServed { definitions: vec![live.reference()] }]);
     }
     assert_eq!(waits(condition("True")), []);
 }
