@@ -72,14 +72,17 @@ impl Plan {
 
     /// Adds what `apply` would change, if it would change anything.
     pub fn push_apply(&mut self, apply: Apply, observed: &Observed) {
-        let reference = apply.object.reference();
+        let definition =
+            (apply.object.kind() == "CustomResourceDefinition").then(|| apply.object.reference());
         match apply.planned(observed) {
             Some(apply) => self.actions.push(Action::Apply(Box::new(apply))),
             None => {
                 self.unchanged += 1;
                 // A run that was cut off may have left it a moment ago, and nobody waited for it.
-                if observed.object(&reference).is_some_and(is_unserved) {
-                    self.push_unserved(reference);
+                if let Some(definition) = definition
+                    && observed.object(&definition).is_some_and(is_unserved)
+                {
+                    self.push_unserved(definition);
                 }
             }
         }
@@ -97,13 +100,11 @@ impl Plan {
     }
 }
 
-/// Whether it is a definition that the server has taken and not established yet.
+/// Whether the server has taken a definition and not established it yet.
 fn is_unserved(live: &Object) -> bool {
     let is_established =
         |condition: &Value| condition["type"] == "Established" && condition["status"] == "True";
-    live.kind() == "CustomResourceDefinition"
-        && live.get("/status").is_some()
-        && !live.list("/status/conditions").iter().any(is_established)
+    live.get("/status").is_some() && !live.list("/status/conditions").iter().any(is_established)
 }
 
 /// One effect. What this tool is given in secret it holds by reference only, and what a manifest holds in Secrets it

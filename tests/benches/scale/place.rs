@@ -57,7 +57,7 @@ impl Place {
             place.api.apply("bench", &path(&definition), definition.as_value());
         }
         // A server holds back every object that is created within two seconds of its definition's establishment, which
-        // itself comes seconds after the kind is served (`crdHandler` in k8s.io/apiextensions-apiserver).
+        // may itself come after the kind is served (`crdHandler` in k8s.io/apiextensions-apiserver).
         for (kind, plural) in [("AppProject", "appprojects"), ("Application", "applications")] {
             let spec = match kind {
                 "Application" => {
