@@ -122,7 +122,6 @@ fn while_environments_are_made() {
         after(1, &["applied Namespace/seldon-dev"]),
         after(1, &["applied AppProject"]),
         after(1, &["\"plan\"", "\"stage\":\"logging\""]),
-        after(1, &["stage-started", "verify"]),
     ]);
 }
 

@@ -165,7 +165,6 @@ fn a_second_run_writes_nothing() {
     sandbox.run(&["plan", "--exit-code"]).exits(0).says("Nothing to change.");
     sandbox.run(&["status"]).exits(0).says("as configured").says("Application seldon-gitops-seldon-dev");
     audit.has_no_writes();
-    assert!(!audit.text().is_empty(), "it was asked, though");
 }
 
 #[test]

@@ -3,12 +3,14 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-/// The audit log of a sandbox's cluster, from a place in it on.
+/// The audit log of a sandbox's cluster, from a moment on.
 #[derive(Clone, Debug)]
 pub struct Audit {
     log: PathBuf,
+    since: Timestamp,
     start: u64,
 }
 
@@ -22,14 +24,15 @@ pub struct Write {
 }
 
 impl Audit {
-    /// From the end of the log on, so that what was before does not count.
+    /// From now on, so that what was before does not count. A request is written down when it ends: one of a killed
+    /// run, which the server went on with, can be in the log behind the place where it ends now.
     pub(crate) fn from_here(log: PathBuf) -> Self {
         let start = log.metadata().map_or(0, |metadata| metadata.len());
-        Self { log, start }
+        Self { log, since: Timestamp::now(), start }
     }
 
-    /// The log from the place on.
-    pub fn text(&self) -> String {
+    /// What was written down since.
+    fn text(&self) -> String {
         let mut text = String::new();
         if let Ok(mut file) = std::fs::File::open(&self.log) {
             file.seek(SeekFrom::Start(self.start)).expect("a plain file");
@@ -50,12 +53,18 @@ impl Audit {
         events
     }
 
-    /// All requests by the tool under test, as audit events.
+    /// All requests by the tool under test that the server received since, as audit events.
     pub fn requests(&self) -> Vec<Value> {
         let text = self.text();
         // The last line may be half written.
         let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        events.filter(ours).collect()
+        events.filter(|event| ours(event) && self.is_since(event)).collect()
+    }
+
+    fn is_since(&self, event: &Value) -> bool {
+        let received = event["requestReceivedTimestamp"].as_str().expect("an event says when");
+        // It has microseconds, cut off.
+        received.parse::<Timestamp>().expect("a time").as_microsecond() >= self.since.as_microsecond()
     }
 
     /// Asserts that nothing was written since.
