@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use http::{Method, Request, StatusCode};
+use jiff::Timestamp;
 use kube::core::request::Request as Urls;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Resource as _};
 use manifests::ObjectRef;
@@ -71,9 +72,10 @@ impl Client {
         let _first_stays = self.lock.set(lock.clone());
     }
 
-    /// The time by the server's clock when it last answered, in the form of the HTTP header `Date`.
-    pub fn server_date(&self) -> Option<String> {
-        self.date.lock().expect("never poisoned").clone()
+    /// The time by the server's clock when it last answered, in whole seconds, where it said one.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        let date = self.date.lock().expect("never poisoned");
+        time(date.as_deref()?)
     }
 
     /// Sends a request until the server gives an answer that trying again would not change. 429, 5xx and lost
@@ -280,4 +282,20 @@ pub(crate) fn resource(object: &ObjectRef) -> ApiResource {
 /// Address of the collection that an object is in.
 pub(crate) fn collection(object: &ObjectRef) -> Urls {
     Urls::new(DynamicObject::url_path(&resource(object), object.namespace.as_deref()))
+}
+
+/// What the HTTP header `Date` says.
+fn time(date: &str) -> Option<Timestamp> {
+    Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_as_http_has_it() {
+        assert_eq!(time("Sat, 21 Nov 2026 15:33:00 GMT"), Some("2026-11-21T15:33:00Z".parse().unwrap()));
+        assert_eq!(time("soon"), None);
+    }
 }

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use crate::client::{Client, message};
 use crate::error::ClusterError;
 use crate::observe::Found;
-use crate::wait::condition;
 
 /// How long a definition may take to be accepted.
 const DEFINITION: Duration = Duration::from_secs(60);
@@ -65,7 +64,7 @@ impl Client {
         reminded: &mut BTreeMap<ObjectRef, Vec<String>>,
     ) -> Result<Vec<String>, ClusterError> {
         let live = match self.read(definition).await? {
-            Found::Object(live) if condition(&live, "Established") == Some("True") => return Ok(Vec::new()),
+            Found::Object(live) if live.has_condition("Established", "True") => return Ok(Vec::new()),
             Found::Object(live) => live,
             Found::Absent | Found::KindUnknown => return Ok(vec!["it is gone".into()]),
         };
@@ -114,8 +113,7 @@ impl Client {
         let conditions = live.list("/status/conditions");
         let index = conditions.iter().position(|condition| condition["type"] == "Established")?;
         let since: Timestamp = conditions[index]["lastTransitionTime"].as_str()?.parse().ok()?;
-        let by_server = self.server_date().and_then(|date| jiff::fmt::rfc2822::parse(&date).ok());
-        let now = by_server.map_or_else(Timestamp::now, |now| now.timestamp());
+        let now = self.server_time().unwrap_or_else(Timestamp::now);
         // The time of the establishment is another one, so that the field is the server's own again.
         let later = since + SignedDuration::from_secs(1);
         let at = format!("/status/conditions/{index}");
@@ -145,8 +143,7 @@ impl Client {
 
 /// A CustomResourceDefinition that won't be served as long as another one has its names.
 pub(crate) fn not_accepted(crd: &Object) -> Option<ClusterError> {
-    let conditions = crd.list("/status/conditions");
-    let accepted = conditions.iter().find(|condition| condition["type"] == "NamesAccepted")?;
+    let accepted = crd.condition("NamesAccepted")?;
     (accepted["status"] == "False").then(|| ClusterError::NamesTaken {
         definition: crd.reference(),
         group: crd.text("/spec/group").to_owned(),

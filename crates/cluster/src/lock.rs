@@ -15,6 +15,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::StatusCode;
+use jiff::Timestamp;
 use kube::core::params::{PostParams, Preconditions};
 use manifests::{Object, ObjectRef};
 use rustix::time::{ClockId, clock_gettime};
@@ -203,7 +204,7 @@ impl Held {
 impl Client {
     /// The time for a Lease: all are by the same clock, the server's.
     fn time(&self) -> String {
-        lease::time(self.server_date().as_deref())
+        lease::time(self.server_time().unwrap_or_else(Timestamp::now))
     }
 
     /// Creates or replaces a Lease; `None` where somebody else was faster.

@@ -132,8 +132,3 @@ fn insert(objects: &mut Objects, object: DynamicObject, like: &ObjectRef) {
         objects.insert(object.name().to_owned(), object);
     }
 }
-
-/// Status of a condition of an object.
-pub fn condition<'a>(object: &'a Object, kind: &str) -> Option<&'a str> {
-    object.list("/status/conditions").iter().find(|condition| condition["type"] == kind)?["status"].as_str()
-}

@@ -262,6 +262,16 @@ impl Object {
         self.get(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
+    /// The condition of a type in the status, with its `status`, `reason` and `message`.
+    pub fn condition(&self, kind: &str) -> Option<&Value> {
+        self.list("/status/conditions").iter().find(|condition| condition["type"] == kind)
+    }
+
+    /// Whether a condition has the status `True`, `False` or `Unknown`. One that is not there has none.
+    pub fn has_condition(&self, kind: &str, status: &str) -> bool {
+        self.condition(kind).is_some_and(|condition| condition["status"] == status)
+    }
+
     /// The value at a JSON pointer, to change in place. Not for the four fields that name the object.
     pub fn get_mut(&mut self, pointer: &str) -> Option<&mut Value> {
         self.0.pointer_mut(pointer)

@@ -102,9 +102,7 @@ impl Plan {
 
 /// Whether the server has taken a definition and not established it yet.
 fn is_unserved(live: &Object) -> bool {
-    let is_established =
-        |condition: &Value| condition["type"] == "Established" && condition["status"] == "True";
-    live.get("/status").is_some() && !live.list("/status/conditions").iter().any(is_established)
+    live.get("/status").is_some() && !live.has_condition("Established", "True")
 }
 
 /// One effect. What this tool is given in secret it holds by reference only, and what a manifest holds in Secrets it

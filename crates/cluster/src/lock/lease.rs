@@ -86,10 +86,8 @@ pub(super) fn held_by(live: &Object) -> String {
     }
 }
 
-/// A time as Leases have it, from the HTTP header `Date` of a server; this machine's where there is none.
-pub(super) fn time(date: Option<&str>) -> String {
-    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
-    let time = date.map_or_else(Timestamp::now, |date| date.timestamp());
+/// A time as Leases have it.
+pub(super) fn time(time: Timestamp) -> String {
     format!("{time:.6}")
 }
 
@@ -103,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_lease_says_who_has_it_and_since_when() {
-        let time = time(Some("Sat, 21 Nov 2026 15:33:00 GMT"));
+        let time = time("2026-11-21T15:33:00Z".parse().unwrap());
         assert_eq!(time, "2026-11-21T15:33:00.000000Z");
         let lease = taken(&holder("ann@laptop"), None, &time);
         assert_eq!(held_by(&lease), "ann@laptop, since 2026-11-21 15:33:00 UTC");

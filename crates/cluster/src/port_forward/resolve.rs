@@ -11,7 +11,6 @@ use crate::client::{Client, collection};
 use crate::error::ClusterError;
 use crate::observe::{Found, typed};
 use crate::rollout::reason;
-use crate::wait::condition;
 
 /// Pods looked at. A Service of more has a Ready one among these, or nothing is Ready.
 const PODS: u32 = 500;
@@ -156,7 +155,7 @@ fn port_of(pod: &Object, target: &Target) -> Option<u16> {
 }
 
 fn is_ready(pod: &Object) -> bool {
-    condition(pod, "Ready") == Some("True") && pod.get("/metadata/deletionTimestamp").is_none()
+    pod.has_condition("Ready", "True") && pod.get("/metadata/deletionTimestamp").is_none()
 }
 
 fn namespace(service: &ObjectRef) -> &str {

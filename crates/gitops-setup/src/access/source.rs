@@ -1,6 +1,6 @@
 //! Which object says where Argo CD is, and what it says.
 
-use cluster::wait::{Objects, Progress, condition};
+use cluster::wait::{Objects, Progress};
 use manifests::argocd::names;
 use manifests::config::{Cluster, Config, KindPort, PortProtocol, Provider, Via};
 use manifests::{Object, ObjectRef, expose};
@@ -124,7 +124,7 @@ pub(super) fn are_of_kind<'a>(mut nodes: impl Iterator<Item = &'a Object>) -> bo
 /// An address of a node that is Ready: one for the outside first.
 pub(super) fn node_address<'a>(nodes: impl Iterator<Item = &'a Object>) -> Option<String> {
     let real = nodes.filter(|node| node.annotation("kwok.x-k8s.io/node").is_none());
-    let ready: Vec<&Object> = real.filter(|node| condition(node, "Ready") == Some("True")).collect();
+    let ready: Vec<&Object> = real.filter(|node| node.has_condition("Ready", "True")).collect();
     ["ExternalIP", "InternalIP", "Hostname"].iter().find_map(|kind| {
         let addresses = ready.iter().flat_map(|node| node.list("/status/addresses"));
         let found = addresses.filter(|address| address["type"] == *kind);

@@ -129,10 +129,7 @@ fn application_status(application: &Object) -> String {
 
 /// What keeps an ApplicationSet from making its Applications, or that nothing does.
 fn set_status(set: &Object) -> String {
-    let holds = |kind: &str| {
-        let conditions = set.list("/status/conditions").iter();
-        conditions.filter(|one| one["status"] == "True").find(|one| one["type"] == kind)
-    };
+    let holds = |kind: &str| set.condition(kind).filter(|condition| condition["status"] == "True");
     match (holds("ErrorOccurred"), holds("ResourcesUpToDate")) {
         (Some(error), _) => error["message"].as_str().unwrap_or("an error").to_owned(),
         (None, Some(_)) => "up to date".into(),

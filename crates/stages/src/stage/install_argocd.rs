@@ -157,9 +157,8 @@ fn refuse_unserved(definition: &Object, observed: &Observed) -> Result<(), PlanE
     if reference.kind != "CustomResourceDefinition" {
         return Ok(());
     }
-    let conditions = observed.object(&reference).map_or(&[][..], |live| live.list("/status/conditions"));
-    let refused = |condition: &&Value| condition["type"] == "NamesAccepted" && condition["status"] == "False";
-    let Some(refused) = conditions.iter().find(refused) else { return Ok(()) };
+    let accepted = observed.object(&reference).and_then(|live| live.condition("NamesAccepted"));
+    let Some(refused) = accepted.filter(|accepted| accepted["status"] == "False") else { return Ok(()) };
     let group = definition.text("/spec/group");
     Err(PlanError::precondition(
         format!(

@@ -7,7 +7,7 @@ use manifests::{Object, ObjectRef};
 use crate::client::Client;
 use crate::error::ClusterError;
 use crate::tools::{Event, Progress as Told};
-use crate::wait::{Objects, Progress, condition};
+use crate::wait::{Objects, Progress};
 
 /// Waits until `count` nodes are ready.
 pub(super) async fn ready(
@@ -24,7 +24,7 @@ pub(super) async fn ready(
 
 /// Whether all are ready, and of those that are not, why.
 fn judged(nodes: &Objects, count: usize) -> Progress<()> {
-    let unready = nodes.iter().filter(|(_, node)| condition(node, "Ready") != Some("True"));
+    let unready = nodes.iter().filter(|(_, node)| !node.has_condition("Ready", "True"));
     let mut lines: Vec<String> = unready.map(|(name, node)| format!("node {name} {}", why(node))).collect();
     if nodes.len() < count {
         lines.push(format!("{} of {count} nodes have joined", nodes.len()));
@@ -33,7 +33,7 @@ fn judged(nodes: &Objects, count: usize) -> Progress<()> {
 }
 
 fn why(node: &Object) -> String {
-    let ready = node.list("/status/conditions").iter().find(|condition| condition["type"] == "Ready");
+    let ready = node.condition("Ready");
     let word = |field: &str| ready.and_then(|ready| ready[field].as_str()).unwrap_or_default();
     match (word("reason"), word("message")) {
         ("", "") => "has not said how it is".into(),
