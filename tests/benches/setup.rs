@@ -10,12 +10,10 @@
 
 use std::time::{Duration, Instant};
 
-use support::{Cost, Sandbox, cost_of, poll, signal};
+use support::{Cost, Sandbox, cost_of};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gitops-setup-under-test");
 const ROUNDS: usize = 5;
-const CONTROL_PLANE: [&str; 5] =
-    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller"];
 
 struct Sample {
     cost: Cost,
@@ -43,9 +41,7 @@ fn make_anew(sandbox: &Sandbox) -> Duration {
 }
 
 fn start_again(sandbox: &Sandbox) -> Duration {
-    let processes = || CONTROL_PLANE.iter().flat_map(|program| sandbox.processes(program));
-    processes().for_each(|id| signal("KILL", id));
-    poll("nothing runs any more", Duration::from_secs(10), || processes().next().is_none().then_some(()));
+    sandbox.stop();
     cluster_up(sandbox)
 }
 

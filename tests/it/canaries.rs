@@ -4,10 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{GitHost, Planted, Sandbox, encrypted_key, poll, signal, skipped};
+use support::{GitHost, Planted, Sandbox, encrypted_key, skipped};
 
 use crate::PROGRAM;
 
@@ -248,10 +247,7 @@ fn note_bodies(sandbox: &Sandbox) {
     for file in files {
         std::fs::write(file, policy.to_string()).expect("the folder is ours");
     }
-    sandbox.processes("kube-apiserver").iter().for_each(|process| signal("KILL", *process));
-    poll("the API server ends", Duration::from_secs(60), || {
-        sandbox.processes("kube-apiserver").is_empty().then_some(())
-    });
+    sandbox.stop();
     sandbox.run(&["cluster", "up"]).exits(0);
 }
 

@@ -136,11 +136,7 @@ fn while_the_cluster_is_made() {
     run.kill();
     finishes(&sandbox, expected, "the start of kwokctl");
     // It counts as whole: a restart, as after a reboot, keeps what is in it.
-    let server = sandbox.processes("kube-apiserver");
-    server.iter().for_each(|id| signal("KILL", *id));
-    poll("it is gone", Duration::from_secs(10), || {
-        sandbox.processes("kube-apiserver").is_empty().then_some(())
-    });
+    sandbox.stop();
     let audit = sandbox.audit();
     sandbox.run(&["setup"]).exits(0).says("Done: 1 created, 0 changed");
     audit.has_no_writes();

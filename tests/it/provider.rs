@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use support::{Sandbox, poll, signal};
+use support::{Sandbox, poll};
 
 use crate::PROGRAM;
 
@@ -15,8 +15,7 @@ fn a_stopped_cluster_is_started_again_and_nothing_in_it_changes() {
     sandbox.run(&["setup"]).exits(0);
     let before = sandbox.processes(API_SERVER);
     assert_eq!(before.len(), 1);
-    signal("KILL", before[0]);
-    poll("it is gone", Duration::from_secs(10), || sandbox.processes(API_SERVER).is_empty().then_some(()));
+    sandbox.stop();
     sandbox.run(&["plan", "--exit-code"]).exits(10).says("start kwok cluster");
     let audit = sandbox.audit();
     sandbox.run(&["setup"]).exits(0).says("up: Kubernetes 1.36").says("Done: 1 created, 0 changed");
@@ -26,6 +25,22 @@ fn a_stopped_cluster_is_started_again_and_nothing_in_it_changes() {
     let audit = sandbox.audit();
     sandbox.run(&["setup"]).exits(0).says("Nothing changed");
     audit.has_no_writes();
+}
+
+/// As if the run that made it, and kwokctl, had been killed between two of its parts.
+#[test]
+fn a_cluster_that_answers_and_is_not_finished_gets_the_rest_of_its_parts() {
+    const LATE: [&str; 3] = ["kube-controller-manager", "kube-scheduler", "kwok-controller"];
+    let Some(sandbox) = Sandbox::with_cluster(PROGRAM) else { return };
+    sandbox.run(&["cluster", "up"]).exits(0);
+    std::fs::remove_file(sandbox.cluster().join("complete")).expect("it was finished");
+    sandbox.kill(&LATE);
+    let server = sandbox.processes(API_SERVER);
+    sandbox.run(&["cluster", "up"]).exits(0);
+    for program in LATE {
+        assert_eq!(sandbox.processes(program).len(), 1, "{program}");
+    }
+    assert_eq!(sandbox.processes(API_SERVER), server, "what runs goes on");
 }
 
 /// Its etcd asks nobody for a password.

@@ -5,12 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use cluster::provider::Kwok;
 use regex_lite::Regex;
 
 use crate::slots::Slot;
-use crate::{Api, Audit, Outcome, Running, tools_at_hand};
+use crate::{Api, Audit, Outcome, Running, poll, tools_at_hand};
+
+/// The processes of a local control plane.
+const CONTROL_PLANE: [&str; 5] =
+    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller"];
 
 /// Variables of the environment that reach the program: none that would configure it, but where programs,
 /// folders and the network are.
@@ -197,6 +202,21 @@ impl Sandbox {
         filters.iter().fold(text, |text, (pattern, to)| {
             Regex::new(pattern).expect("a pattern").replace_all(&text, *to).into_owned()
         })
+    }
+
+    /// Stops the sandbox's cluster, as a reboot does.
+    pub fn stop(&self) {
+        self.kill(&CONTROL_PLANE);
+    }
+
+    /// Kills programs of the sandbox's cluster, and waits until there is no trace of them: to kwokctl, what has ended
+    /// runs until somebody asked for its end, and it starts nothing that runs.
+    pub fn kill(&self, programs: &[&str]) {
+        let ids: Vec<u32> = programs.iter().flat_map(|program| self.processes(program)).collect();
+        ids.iter().for_each(|id| signal("KILL", *id));
+        poll(&format!("{programs:?} are gone"), Duration::from_secs(60), || {
+            ids.iter().all(|id| !Path::new(&format!("/proc/{id}")).exists()).then_some(())
+        });
     }
 
     /// Processes whose command line names this sandbox, such as its API server.

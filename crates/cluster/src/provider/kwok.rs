@@ -1,9 +1,9 @@
 //! A local control plane by kwokctl: real etcd, kube-apiserver, kube-controller-manager and kube-scheduler as
 //! processes of this machine, and nodes that are only simulated.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -92,17 +92,20 @@ impl Kwok {
     ) -> Result<Timings, ClusterError> {
         let lock = lock(&self.locks, progress).await?;
         crate::dirs::create(&self.folder)?;
-        if self.answers().await {
-            // The run that made it may have been killed before it could say so.
-            return self.mark_complete().map(|()| Timings::default());
+        let (complete, answers) = (self.complete().exists(), self.answers().await);
+        if complete && answers {
+            return Ok(Timings::default());
         }
         let mut clock = Clock::start();
         let tools = resolve(&TOOLS, context, progress).await?;
         clock.lap("tools");
-        if !self.complete().exists() {
+        // Of one that answers, kwokctl starts the parts that a run which was killed did not come to.
+        if !complete && !answers {
             self.clear(&tools[&Tool::Kwokctl], &lock).await?;
         }
-        let create = self.create_command(&tools)?;
+        // Kept until the programs listen there.
+        let ports = Ports::free(PORTS.len())?;
+        let create = self.create_command(&tools, &ports)?;
         run(create, &lock, Some(self.logs())).await?;
         clock.lap("start");
         if !self.answers().await {
@@ -120,12 +123,16 @@ impl Kwok {
             .map_err(|source| ClusterError::File { path: self.complete(), source })
     }
 
-    fn create_command(&self, tools: &BTreeMap<Tool, Resolved>) -> Result<Command, ClusterError> {
+    fn create_command(
+        &self,
+        tools: &BTreeMap<Tool, Resolved>,
+        ports: &Ports,
+    ) -> Result<Command, ClusterError> {
         let policy = self.folder.join("audit-policy.json");
         std::fs::write(&policy, AUDIT_POLICY)
             .map_err(|source| ClusterError::File { path: policy.clone(), source })?;
         let options = self.folder.join("kwokctl.json");
-        std::fs::write(&options, new_options()?.to_string())
+        std::fs::write(&options, new_options(ports).to_string())
             .map_err(|source| ClusterError::File { path: options.clone(), source })?;
         let mut create = self.kwokctl(&tools[&Tool::Kwokctl], &["create", "cluster"]);
         create.arg("--config").arg(&options);
@@ -209,35 +216,39 @@ impl Kwok {
 /// Options of a new cluster; one that is there keeps its own. By default kwokctl listens on every address, with
 /// an etcd that asks nobody for a password, and on the first ports that are free, which two clusters made at once
 /// would share, and which a stopped one may find taken.
-fn new_options() -> Result<Value, ClusterError> {
-    let ports = free_ports(PORTS.len())?;
+fn new_options(ports: &Ports) -> Value {
     let mut options = json!({ "bindAddress": "127.0.0.1" });
-    for (name, port) in PORTS.iter().zip(ports) {
-        options[*name] = port.into();
+    for (name, port) in PORTS.iter().zip(ports.0.keys()) {
+        options[*name] = (*port).into();
     }
-    Ok(json!({
-        "apiVersion": "config.kwok.x-k8s.io/v1alpha1", "kind": "KwokctlConfiguration", "options": options,
-    }))
+    json!({ "apiVersion": "config.kwok.x-k8s.io/v1alpha1", "kind": "KwokctlConfiguration", "options": options })
 }
 
-/// Ports of this machine that nobody listens on, chosen at random below those that the system gives to outgoing
-/// connections.
-fn free_ports(count: usize) -> Result<BTreeSet<u16>, ClusterError> {
-    const RANGE: std::ops::Range<u64> = 20_000..32_000;
-    const TRIES: usize = 1000;
-    let mut ports = BTreeSet::new();
-    for _ in 0..TRIES {
-        let number = RandomState::new().build_hasher().finish();
-        let port = (RANGE.start + number % (RANGE.end - RANGE.start)) as u16;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            ports.insert(port);
+/// Ports of this machine that nobody listens on. Another process of this tool chooses others as long as this is there:
+/// the same numbers are taken for UDP, which nothing here speaks.
+#[derive(Debug)]
+struct Ports(BTreeMap<u16, UdpSocket>);
+
+impl Ports {
+    /// Chosen at random below those that the system gives to outgoing connections.
+    fn free(count: usize) -> Result<Self, ClusterError> {
+        const RANGE: std::ops::Range<u64> = 20_000..32_000;
+        const TRIES: usize = 1000;
+        let mut ports = BTreeMap::new();
+        for _ in 0..TRIES {
+            let number = RandomState::new().build_hasher().finish();
+            let port = (RANGE.start + number % (RANGE.end - RANGE.start)) as u16;
+            let Ok(taken) = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)) else { continue };
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                ports.insert(port, taken);
+            }
+            if ports.len() == count {
+                return Ok(Self(ports));
+            }
         }
-        if ports.len() == count {
-            return Ok(ports);
-        }
+        Err(ClusterError::Precondition {
+            what: format!("there are no {count} free ports between {} and {}", RANGE.start, RANGE.end),
+            next: "see what listens there: ss -ltnu".into(),
+        })
     }
-    Err(ClusterError::Precondition {
-        what: format!("there are no {count} free ports between {} and {}", RANGE.start, RANGE.end),
-        next: "see what listens there: ss -ltn".into(),
-    })
 }
