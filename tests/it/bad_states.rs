@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::{Value, json};
-use support::{Api, Sandbox, Shared, Turn, closed_port, poll};
+use support::{Api, CLOSED, Sandbox, Shared, Turn, poll};
 
 use crate::PROGRAM;
 
@@ -173,7 +173,7 @@ fn a_webhook_that_does_not_work_is_named_with_its_configuration() {
     // Its queue takes the connection, and nobody answers.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let slow = format!("https://{}/", silent.local_addr().expect("it listens"));
-    let dead = format!("https://{}/", closed_port());
+    let dead = format!("https://{CLOSED}/");
     for (name, url, cause) in
         [("dead", dead, "connection refused"), ("slow", slow, "context deadline exceeded")]
     {

@@ -150,8 +150,7 @@ fn stored_token(secret: &Value) -> String {
 /// Made by Kubernetes itself, some time after a cluster answers.
 fn is_kubernetes_own(key: &str) -> bool {
     let own = ["ClusterRole//admin", "ClusterRole//edit", "ClusterRole//view"];
-    let is_kind = |kind: &str| key.starts_with(&format!("{kind}/"));
-    own.contains(&key) || is_kind("Node") || is_kind("ServiceCIDR") || key.ends_with("/default")
+    own.contains(&key) || key.ends_with("/default")
 }
 
 /// Asserts that all objects are as they were.

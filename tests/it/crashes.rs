@@ -184,9 +184,10 @@ impl Program {
     /// Gets a signal, and after a time of grace `KILL`, as a container does.
     fn dies(&mut self, name: &str) {
         signal(name, self.id);
-        let grace = Instant::now() + GRACE;
+        let mut grace = Some(Instant::now() + GRACE);
         while !self.is_gone() {
-            if Instant::now() > grace {
+            // Once: afterwards the number may be nobody's.
+            if grace.take_if(|grace| Instant::now() > *grace).is_some() {
                 signal("KILL", self.id);
             }
             std::thread::sleep(Duration::from_millis(5));

@@ -6,7 +6,7 @@ use std::process::Command;
 use cluster::tools::{Platform, Tool};
 use manifests::argocd::release::sha256;
 use serde_json::json;
-use support::{Answer, Sandbox, Server, closed_port, skipped};
+use support::{Answer, CLOSED, Sandbox, Server, skipped};
 
 use crate::PROGRAM;
 
@@ -70,7 +70,7 @@ fn kubeconfig(sandbox: &Sandbox, address: &str) -> String {
 #[test]
 fn a_cluster_that_does_not_answer_is_named() {
     let sandbox = Sandbox::new(PROGRAM);
-    let address = kubeconfig(&sandbox, &format!("http://{}", closed_port()));
+    let address = kubeconfig(&sandbox, &format!("http://{CLOSED}"));
     sandbox.run(&["setup"]).exits(3).says(&address).says("does not answer").says("refused");
     sandbox
         .run(&["setup", "--set", "cluster.context=elsewhere"])

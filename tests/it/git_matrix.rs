@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use support::{Access, Contents, GitServer, Login, Outcome, Sandbox, closed_port, encrypted_key};
+use support::{Access, CLOSED, Contents, GitServer, Login, Outcome, Sandbox, encrypted_key};
 
 use crate::PROGRAM;
 
@@ -230,9 +230,9 @@ fn what_is_not_in_the_repository() {
 #[test]
 fn a_server_that_is_down_and_one_that_never_answers() {
     let deaf = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let (down, deaf) = (closed_port(), deaf.local_addr().expect("its address"));
+    let (down, deaf) = (CLOSED, deaf.local_addr().expect("its address"));
     for url in ["https://{}/gitops.git", "ssh://git@{}/gitops.git"] {
-        let case = Case::new(&url.replace("{}", &down.to_string()));
+        let case = Case::new(&url.replace("{}", down));
         case.check().exits(3).says("can't be reached");
         let case = Case::new(&url.replace("{}", &deaf.to_string()));
         case.run(&["repository", "check", "--timeout", "1s"]).exits(5).says("did not answer within 1 second");

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use support::{Gitea, Planted, Sandbox, closed_port};
+use support::{CLOSED, Gitea, Planted, Sandbox};
 
 use crate::PROGRAM;
 
@@ -70,7 +70,7 @@ fn no_proxy_is_asked(sandbox: &mut Sandbox) {
     for name in ["NO_PROXY", "no_proxy", "https_proxy"] {
         sandbox.unset_env(name);
     }
-    sandbox.set_env("HTTPS_PROXY", format!("http://{}", closed_port()));
+    sandbox.set_env("HTTPS_PROXY", format!("http://{CLOSED}"));
 }
 
 fn configure(sandbox: &Sandbox, gitea: &Gitea, argocd: &str) {

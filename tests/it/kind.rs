@@ -32,6 +32,9 @@ fn folder(sandbox: &Sandbox) -> PathBuf {
 /// What a kubelet would say of its node.
 fn say_ready(sandbox: &Sandbox) {
     let api = Api::connect(&folder(sandbox).join("kubeconfig"));
+    poll("the API server answers", Duration::from_secs(60), || {
+        api.send(Method::GET, "/version", "application/json", &Value::Null).ok()
+    });
     let name = format!("{}-control-plane", sandbox.name());
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}});
     api.send(Method::POST, "/api/v1/nodes", "application/json", &node).expect("a node");

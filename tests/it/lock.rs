@@ -177,7 +177,7 @@ fn a_wait_is_bounded_and_says_for_whom() {
 fn a_holder_without_a_sign_of_life_is_taken_over_after_its_time() {
     let Some(sandbox) = cluster() else { return };
     let api = sandbox.api();
-    hold_as_another_machine(&api, 4);
+    hold_as_another_machine(&api, 30);
     let mut run = sandbox.start(&another(&sandbox, "after-ann", "1m"));
     assert!(run.reads_until(|line| line.contains("waiting for another run")));
     // Its time counts from its last sign of life, whatever the clock in it says.

@@ -11,7 +11,7 @@ use kube::config::Kubeconfig;
 use manifests::ObjectRef;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::{Kubelet, PodPort, Sandbox, closed_port, poll, skipped};
+use support::{CLOSED, Kubelet, PodPort, Sandbox, poll, skipped};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::net::TcpStream;
 
@@ -44,7 +44,7 @@ fn ports_are_forwarded_through_a_real_api_server() {
 }
 
 fn ports() -> Vec<PodPort> {
-    let closed = closed_port().parse().expect("an address");
+    let closed = CLOSED.parse().expect("an address");
     let port = |pod, port, to| PodPort { namespace: NAMESPACE, pod, port, to };
     vec![port("web-1", 8080, echo(b'1')), port("web-2", 8080, echo(b'2')), port("bad-1", 8080, closed)]
 }

@@ -50,16 +50,9 @@ fn settings(name: &str) -> Value {
     json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "data": { "mine": "yes" } })
 }
 
-/// All objects but two kinds that belong to the cluster, and that controllers still write to when it is young.
-fn all(api: &Api) -> BTreeMap<String, Value> {
-    let mut objects = api.snapshot(&[]);
-    objects.retain(|key, _| !key.starts_with("Node/") && !key.starts_with("ServiceCIDR/"));
-    objects
-}
-
 /// Waits until nothing is new any more: what a killed run has sent may be taken after its end.
 fn landed(api: &Api) {
-    let names = || all(api).into_keys().collect::<Vec<_>>();
+    let names = || api.snapshot(&[]).into_keys().collect::<Vec<_>>();
     let mut before = names();
     poll("what was under way has landed", Duration::from_secs(60), || {
         std::thread::sleep(Duration::from_millis(500));
@@ -81,7 +74,7 @@ fn same(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) {
 fn the_api_server_is_as_it_was() {
     let Some(sandbox) = sandbox() else { return };
     let api = sandbox.api();
-    let before = all(&api);
+    let before = api.snapshot(&[]);
     sandbox.run(&["teardown"]).exits(0).says("Nothing to take away");
     sandbox.run(&["setup"]).exits(0);
 
@@ -93,20 +86,20 @@ fn the_api_server_is_as_it_was() {
     let down = sandbox.run(&["teardown"]);
     down.exits(0).says("the Git repository stays as it is");
     assert!(!down.output().contains("correct-horse"), "{}", down.output());
-    same(&before, &all(&api));
+    same(&before, &api.snapshot(&[]));
     sandbox.run(&["teardown"]).exits(0).says("Nothing to take away");
 
     // And up again.
     sandbox.run(&["setup"]).exits(0);
     sandbox.run(&["teardown", "--output", "json"]).exits(0);
-    same(&before, &all(&api));
+    same(&before, &api.snapshot(&[]));
 }
 
 #[test]
 fn also_after_a_setup_that_was_cut_off() {
     let Some(sandbox) = sandbox() else { return };
     let api = sandbox.api();
-    let before = all(&api);
+    let before = api.snapshot(&[]);
     for (event, count) in [("applied", 2), ("applied", 40), ("\"root-path\"", 2), ("AppProject/seldon", 2)] {
         let mut run = sandbox.start(&["setup", "--output", "json", "--verbose"]);
         for n in 1..=count {
@@ -115,7 +108,7 @@ fn also_after_a_setup_that_was_cut_off() {
         run.kill();
         landed(&api);
         sandbox.run(&["teardown"]).exits(0);
-        same(&before, &all(&api));
+        same(&before, &api.snapshot(&[]));
         let lock = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/gitops-setup";
         assert!(api.find(lock).is_none(), "the lock of the killed run is left over");
     }
@@ -126,13 +119,13 @@ fn argocd_can_be_kept() {
     let Some(sandbox) = sandbox() else { return };
     let api = sandbox.api();
     sandbox.run(&["setup", "--only", "install-argocd,admin-password"]).exits(0);
-    let before = all(&api);
+    let before = api.snapshot(&[]);
     sandbox.run(&["setup"]).exits(0);
     sandbox
         .run(&["teardown", "--keep-argocd"])
         .exits(0)
         .says("the admin password stays in Secret/argocd-secret");
-    same(&before, &all(&api));
+    same(&before, &api.snapshot(&[]));
     sandbox.run(&["teardown", "--keep-argocd"]).exits(0).says("Nothing to take away");
 }
 
@@ -176,7 +169,7 @@ fn what_others_made_stays_and_is_named() {
 fn a_finalizer_that_nobody_serves_holds_nothing_up() {
     let Some(sandbox) = sandbox() else { return };
     let api = sandbox.api();
-    let before = all(&api);
+    let before = api.snapshot(&[]);
     sandbox.run(&["setup"]).exits(0);
     let path = format!("{APPLICATIONS}/seldon-gitops-seldon-dev");
     let finalizers = json!(["resources-finalizer.argocd.argoproj.io"]);
@@ -186,14 +179,14 @@ fn a_finalizer_that_nobody_serves_holds_nothing_up() {
         .run(&["teardown", "--timeout", "60s"])
         .exits(0)
         .says("what Argo CD has deployed stays, for Application/seldon-gitops-seldon-dev in argocd");
-    same(&before, &all(&api));
+    same(&before, &api.snapshot(&[]));
 }
 
 #[test]
 fn what_argocd_deployed_for_an_application_set_stays() {
     let Some(sandbox) = sandbox() else { return };
     let api = sandbox.api();
-    let before = all(&api);
+    let before = api.snapshot(&[]);
     reconfigure(&sandbox, json!({ "models": { "syncPolicy": { "prune": true } } }));
     sandbox.run(&["setup"]).exits(0);
     let sets = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applicationsets";
@@ -225,7 +218,7 @@ fn what_argocd_deployed_for_an_application_set_stays() {
     api.patch("kubectl-patch", &path, &json!([{ "op": "remove", "path": "/metadata/finalizers" }]));
     poll("it is gone", Duration::from_secs(30), || api.find(&path).is_none().then_some(()));
     sandbox.run(&["teardown"]).exits(0);
-    same(&before, &all(&api));
+    same(&before, &api.snapshot(&[]));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use gitops_setup::testing::kube::api::{
 };
 use gitops_setup::testing::{Error, TestCluster, TestClusterBuilder};
 use serde_json::json;
-use support::{Slot, tools_at_hand};
+use support::{Slot, poll, tools_at_hand};
 
 /// Names the data folder of [`owner`].
 const DATA: &str = "GITOPS_SETUP_TEST_OWNER_DATA";
@@ -57,6 +57,11 @@ fn left(data: &Path) -> Vec<String> {
     folders.chain(processes).map(|entry| entry.path().display().to_string()).collect()
 }
 
+/// What kwokctl kills may take a moment to end.
+fn nothing_is_left(data: &Path) {
+    poll("nothing is left", std::time::Duration::from_secs(10), || left(data).is_empty().then_some(()));
+}
+
 async fn uid(cluster: &TestCluster) -> String {
     let system =
         Api::<Namespace>::all(cluster.client()).get("kube-system").await.expect("it is always there");
@@ -87,7 +92,7 @@ async fn two_at_once_share_a_cluster_and_no_namespace() {
     let namespace = namespaces.get(other.namespace()).await.unwrap();
     assert_eq!(namespace.metadata.deletion_timestamp, None, "somebody uses it");
     drop(other);
-    assert_eq!(left(data.path()), [""; 0]);
+    nothing_is_left(data.path());
 }
 
 #[tokio::test]
@@ -108,7 +113,7 @@ async fn a_configuration_for_real_clusters_is_set_up_once_with_stages_of_ones_ow
     marks.delete("mark", &DeleteParams::default()).await.unwrap();
     assert_eq!(cluster.setup().await.unwrap().created, 1);
     cluster.stop().await.unwrap();
-    assert_eq!(left(data.path()), [""; 0]);
+    nothing_is_left(data.path());
 }
 
 #[test]
@@ -125,7 +130,7 @@ fn a_test_that_panics_leaves_nothing() {
     });
     let panic = *test.join().unwrap_err().downcast::<String>().unwrap();
     assert!(panic.contains("on purpose"), "{panic}");
-    assert_eq!(left(data.path()), [""; 0]);
+    nothing_is_left(data.path());
 }
 
 #[tokio::test]
@@ -194,5 +199,5 @@ async fn what_a_killed_process_leaves_is_taken_away_or_used_again() {
     let cluster = in_folder(data.path()).start().await.unwrap();
     assert_ne!(uid(&cluster).await, killed);
     drop(cluster);
-    assert_eq!(left(data.path()), [""; 0]);
+    nothing_is_left(data.path());
 }

@@ -262,8 +262,9 @@ fn neither_the_tool_nor_what_it_starts_leaves_a_core_dump() {
         let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
         assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
     }
-    run.kill();
+    // As long as it is there, standard error is not at its end.
     support::signal("KILL", child);
+    run.kill();
 }
 
 /// The program that a process has started, once it is another one.

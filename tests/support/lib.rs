@@ -52,7 +52,7 @@ pub use kubelet::{Kubelet, PodPort};
 pub use nodes::{define_kind, set_status, with_a_real_node};
 pub use run::{Outcome, Running};
 pub use sandbox::{Sandbox, signal};
-pub use server::{Answer, Server, closed_port};
+pub use server::{Answer, CLOSED, Server};
 pub use shared::{Shared, Turn};
 pub use slots::Slot;
 pub use trials::{Objects, Size, Trials};

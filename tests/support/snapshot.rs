@@ -43,6 +43,8 @@ impl Api {
                 }
             }
         }
+        // They belong to the cluster, and controllers still write to them when it is young.
+        objects.retain(|key, _| !key.starts_with("Node/") && !key.starts_with("ServiceCIDR/"));
         // A controller makes them in every namespace, some time after it was made.
         objects.retain(|key, _| !key.starts_with("ConfigMap/") || !key.ends_with("/kube-root-ca.crt"));
         objects.retain(|key, _| !key.starts_with("ServiceAccount/") || !key.ends_with("/default"));

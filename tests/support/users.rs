@@ -1,16 +1,18 @@
 //! Users of a cluster other than the one who made it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{Api, Sandbox};
+use crate::{Api, Sandbox, poll};
 
 const ACCOUNTS: &str = "/api/v1/namespaces/default/serviceaccounts";
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 
 impl Api {
-    /// Makes an account with these rights everywhere, and gives a token of its own.
+    /// Makes an account with these rights everywhere, waits until it has the first of them, if any, and gives a token
+    /// of its own.
     #[track_caller]
     pub fn account(&self, name: &str, rules: &Value) -> String {
         let metadata = json!({ "name": name });
@@ -24,9 +26,31 @@ impl Api {
             "subjects": [{ "kind": "ServiceAccount", "name": name, "namespace": "default" }],
         });
         self.create(&format!("{RBAC}/clusterrolebindings"), &binding);
+        if let Some(rule) = rules.get(0) {
+            self.wait_allowed(&format!("system:serviceaccount:default:{name}"), rule);
+        }
         let request = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {} });
         let token = self.create(&format!("{ACCOUNTS}/{name}/token"), &request);
         token["status"]["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// The API server hears of a new binding from itself, a moment later.
+    fn wait_allowed(&self, user: &str, rule: &Value) {
+        let attributes = json!({
+            "group": rule["apiGroups"][0],
+            "resource": rule["resources"][0],
+            "verb": rule["verbs"][0],
+            "name": rule["resourceNames"].get(0),
+        });
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": { "user": user, "resourceAttributes": attributes },
+        });
+        poll(&format!("{user} has its rights"), Duration::from_secs(10), || {
+            let answer = self.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", &review);
+            (answer["status"]["allowed"] == true).then_some(())
+        });
     }
 }
 

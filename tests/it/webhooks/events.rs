@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Endpoint, Planted, closed_port, poll};
+use support::{CLOSED, Endpoint, Planted, poll};
 
 use super::{KEY, TOKEN, cluster, config, stored};
 
@@ -51,6 +51,6 @@ fn a_test_says_what_becomes_of_an_event() {
 fn where_nobody_answers_the_address_is_named() {
     let Some((sandbox, host)) = cluster(&json!({})) else { return };
     sandbox.run(&["stage", "webhooks"]).exits(0);
-    config(&sandbox, &host, &json!({ "argocdUrl": format!("http://{}", closed_port()) }));
+    config(&sandbox, &host, &json!({ "argocdUrl": format!("http://{CLOSED}") }));
     sandbox.run(&["webhooks", "test"]).exits(3).says("can't be reached").says("`webhooks.argocdUrl`");
 }

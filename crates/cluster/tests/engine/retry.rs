@@ -4,7 +4,7 @@ use cluster::ClusterError;
 use cluster::observe::Found;
 use serde_json::json;
 
-use crate::server::{Answer, Server, connect, failure, nobody};
+use crate::server::{Answer, NOBODY, Server, connect, failure};
 use crate::support::{IMPATIENT, PATIENT, body, patching, settings, soon};
 
 fn busy() -> Answer {
@@ -154,7 +154,7 @@ async fn a_server_that_never_answers_is_given_up() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_given_up() {
-    let client = connect(&nobody(), IMPATIENT).await;
+    let client = connect(NOBODY, IMPATIENT).await;
     let error = soon(client.version()).await.unwrap_err();
     assert!(matches!(error, ClusterError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");

@@ -4,7 +4,7 @@ use cluster::tools::download::{DownloadError, Wanted, fetch_verified};
 use cluster::tools::{Event, Limits, Origin, Tool, ToolError, resolve};
 use manifests::argocd::release::sha256;
 
-use crate::server::{Reply, Server, nobody};
+use crate::server::{NOBODY, Reply, Server};
 use crate::support::{KIND, KIND_SUM, Place, good, impatient, publish_kind};
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn kinds_of_failure_are_told_apart() {
         let wanted = Wanted { url: &url, sha256: &sha256(b"text"), dest: &dest };
         fetch_verified(wanted, &Limits::default(), &place.progress()).await.unwrap_err()
     };
-    let error = fetch(format!("{}/f", nobody())).await;
+    let error = fetch(format!("{NOBODY}/f")).await;
     assert!(matches!(error, DownloadError::Unreachable { .. }), "{error}");
     let error = fetch(format!("{}/f", server.address)).await;
     assert!(matches!(error, DownloadError::ChecksumMismatch { .. }), "{error}");

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use cluster::tools::{Event, Limits, Platform, Progress, Sites, Tool, ToolContext};
 use manifests::argocd::release::sha256;
 
-use crate::server::{Reply, Server, nobody};
+use crate::server::{NOBODY, Reply, Server};
 
 pub(crate) const KIND: &str = "/gh/kubernetes-sigs/kind/releases/download/v0.33.0/kind-linux-amd64";
 pub(crate) const KIND_SUM: &str =
@@ -26,7 +26,7 @@ impl Place {
         let dir = tempfile::tempdir().unwrap();
         let bin = dir.path().join("bin");
         std::fs::create_dir(&bin).unwrap();
-        let context = context(dir.path().join("cache"), bin.into(), &nobody());
+        let context = context(dir.path().join("cache"), bin.into(), NOBODY);
         Self { dir, context, events: Arc::default() }
     }
 

@@ -85,6 +85,14 @@ impl User {
     }
 }
 
+impl Drop for User {
+    fn drop(&mut self) {
+        // Closing is not enough at once where another thread is just starting a program: until that has begun, it
+        // holds a copy of the descriptor.
+        let _ = self.lock.unlock();
+    }
+}
+
 impl Place {
     fn new(data: &Path, name: &str) -> Self {
         Self { name: name.to_owned(), folder: data.join(FOLDER).join(name) }
